@@ -1,0 +1,23 @@
+//! Subcommands, one file each.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Thu học phí không dùng tiền mặt và hóa đơn điện tử cho trường học.
+///
+/// Cashless school payments and legal e-invoices.
+#[derive(Debug, Parser)]
+#[command(name = "hocphi", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {}
+}

@@ -1,0 +1,286 @@
+//! One data layer for two engines: embedded SQLite and PostgreSQL. Knows no table.
+//!
+//! SQL is a literal inside [`Tx::sql`] or [`Db::sql`]; placeholders are `$1 … $n` on both engines.
+//! Where the engines truly differ, [`Tx::sql_by_engine`] holds both texts side by side. Batches of
+//! rows enter a statement through `ROWS($1: name TYPE, …)`, see [`rows`].
+
+mod migrate;
+mod query;
+mod rows;
+mod types;
+
+use std::future::Future;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+pub use query::Query;
+pub use rows::{Row, engine_text, rows};
+pub use types::{Bind, Engine, Record};
+
+/// Conflicts of serialisation are repeated this often before they are reported.
+const CONFLICT_RETRIES_MAX: u32 = 8;
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A failure of the database or of what is stored in it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("database address {address:?} is not understood: use sqlite://FILE or postgres://…")]
+    Address { address: String },
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// What is stored contradicts itself: a defect, or somebody changed rows by hand.
+    #[error("stored data are contradictory: {0}")]
+    Contradiction(String),
+}
+
+impl StoreError {
+    /// Another writer was faster and the whole transaction may simply be repeated.
+    pub fn is_conflict(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // PostgreSQL: serialization failure, deadlock. SQLite: BUSY and its extended codes.
+        matches!(
+            error.code().as_deref(),
+            Some("40001" | "40P01" | "5" | "261" | "517" | "6")
+        )
+    }
+}
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One writer, several readers: SQLite allows no more.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// How hard SQLite works for durability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// `synchronous = FULL`: a commit survives loss of power. The default.
+    Full,
+    /// Nothing survives; for tests that create hundreds of databases.
+    Off,
+}
+
+impl Db {
+    /// Opens `sqlite://FILE` (created when missing) or `postgres://…`, and brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the address is not understood, the server does not answer, or a migration fails.
+    pub async fn open(address: &str) -> Result<Self, StoreError> {
+        Self::open_with(address, Durability::Full).await
+    }
+
+    /// As [`open`](Self::open), with a chosen durability for SQLite.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(address: &str, durability: Durability) -> Result<Self, StoreError> {
+        let db = if let Some(file) = address.strip_prefix("sqlite://") {
+            Self::open_sqlite(Path::new(file), durability).await?
+        } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            let options = PgConnectOptions::from_str(address)?.application_name("hocphi");
+            Self::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(POSTGRES_CONNECTIONS)
+                    .acquire_timeout(Duration::from_secs(10))
+                    .connect_with(options)
+                    .await?,
+            )
+        } else {
+            return Err(StoreError::Address {
+                // The address may hold a password: show the scheme alone.
+                address: address.split("//").next().unwrap_or_default().to_owned(),
+            });
+        };
+        migrate::run(&db).await?;
+        Ok(db)
+    }
+
+    async fn open_sqlite(file: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Off => SqliteSynchronous::Off,
+            })
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", "-16000")
+            .pragma("wal_autocheckpoint", "4000");
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .connect_with(options.read_only(false).create_if_missing(false))
+            .await?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    pub const fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite { .. } => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A statement outside a transaction, for reads.
+    pub fn sql(&self, text: &'static str) -> Query<'_> {
+        match self {
+            Self::Sqlite { read, .. } => Query::on_sqlite_pool(read, text),
+            Self::Postgres(pool) => Query::on_postgres_pool(pool, text),
+        }
+    }
+
+    /// A statement outside a transaction whose text differs between the engines.
+    pub fn sql_by_engine(&self, sqlite: &'static str, postgres: &'static str) -> Query<'_> {
+        self.sql(match self.engine() {
+            Engine::Sqlite => sqlite,
+            Engine::Postgres => postgres,
+        })
+    }
+
+    /// Runs `work` in one transaction and commits it; rolls back when it fails. Conflicts with other
+    /// writers repeat the whole closure, so nothing outside the database may happen in it.
+    ///
+    /// `name` names the use case in logs.
+    ///
+    /// # Errors
+    /// What `work` returned, or the [`StoreError`] of beginning or committing.
+    pub async fn write<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: AsyncFn(&mut Tx) -> Result<T, E>,
+    {
+        let mut attempt = 0;
+        loop {
+            let mut tx = self.begin().await?;
+            let outcome = work(&mut tx).await;
+            let conflicted = match outcome {
+                Ok(value) => match tx.commit().await {
+                    Ok(()) => return Ok(value),
+                    Err(error) if error.is_conflict() && attempt < CONFLICT_RETRIES_MAX => true,
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) => {
+                    let conflicted = tx.conflicted && attempt < CONFLICT_RETRIES_MAX;
+                    tx.roll_back().await;
+                    if !conflicted {
+                        return Err(error);
+                    }
+                    true
+                }
+            };
+            if conflicted {
+                attempt += 1;
+                tracing::debug!(transaction = name, attempt, "conflict, repeating");
+                tokio::time::sleep(Duration::from_millis(2 << attempt)).await;
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = match self {
+            // A read that turns into a write fails at once on SQLite; begin as a writer.
+            Self::Sqlite { write, .. } => {
+                TxInner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Self::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx {
+            inner,
+            conflicted: false,
+        })
+    }
+
+    /// Closes all connections; waits for those in use.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction in progress.
+#[derive(Debug)]
+pub struct Tx {
+    inner: TxInner,
+    conflicted: bool,
+}
+
+#[derive(Debug)]
+enum TxInner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub const fn engine(&self) -> Engine {
+        match self.inner {
+            TxInner::Sqlite(_) => Engine::Sqlite,
+            TxInner::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A statement of this transaction.
+    pub fn sql(&mut self, text: &'static str) -> Query<'_> {
+        match &mut self.inner {
+            TxInner::Sqlite(tx) => Query::on_sqlite(tx, &mut self.conflicted, text),
+            TxInner::Postgres(tx) => Query::on_postgres(tx, &mut self.conflicted, text),
+        }
+    }
+
+    /// A statement whose text differs between the engines.
+    pub fn sql_by_engine(&mut self, sqlite: &'static str, postgres: &'static str) -> Query<'_> {
+        let text = match self.engine() {
+            Engine::Sqlite => sqlite,
+            Engine::Postgres => postgres,
+        };
+        self.sql(text)
+    }
+
+    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move {
+            match self.inner {
+                TxInner::Sqlite(tx) => tx.commit().await?,
+                TxInner::Postgres(tx) => tx.commit().await?,
+            }
+            Ok(())
+        }
+    }
+
+    async fn roll_back(self) {
+        let result = match self.inner {
+            TxInner::Sqlite(tx) => tx.rollback().await,
+            TxInner::Postgres(tx) => tx.rollback().await,
+        };
+        if let Err(error) = result {
+            // The connection is discarded, which rolls back as well.
+            tracing::debug!(%error, "explicit roll-back failed");
+        }
+    }
+}

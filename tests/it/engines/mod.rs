@@ -1,0 +1,44 @@
+//! Promises of the data layer, kept on both engines.
+
+mod store_basics;
+
+use hocphi::store::{Db, Durability};
+
+/// A fresh database on each engine that can be had. PostgreSQL is the server named by
+/// `HOCPHI_TEST_POSTGRES` (an address without database name, as `tests/run` provides it).
+pub async fn fresh_databases() -> Vec<(Db, Keep)> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = format!("sqlite://{}", folder.path().join("test.db").display());
+    let sqlite = Db::open_with(&address, Durability::Off)
+        .await
+        .expect("an embedded database");
+    let mut found = vec![(sqlite, Keep(Some(folder)))];
+    match std::env::var("HOCPHI_TEST_POSTGRES") {
+        Ok(server) => {
+            let name = format!("t{}", hocphi::ids::Ids::from_system().token());
+            let admin = Db::open(&format!("{server}/postgres"))
+                .await
+                .expect("the test server");
+            let Db::Postgres(pool) = &admin else {
+                panic!("HOCPHI_TEST_POSTGRES names a PostgreSQL server")
+            };
+            sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                .execute(pool)
+                .await
+                .expect("a fresh database");
+            admin.close().await;
+            let postgres = Db::open(&format!("{server}/{name}"))
+                .await
+                .expect("a migrated database");
+            found.push((postgres, Keep(None)));
+        }
+        Err(_) if std::env::var_os("CI").is_some() => {
+            panic!("HOCPHI_TEST_POSTGRES must be set in CI")
+        }
+        Err(_) => eprintln!("skipped on PostgreSQL: HOCPHI_TEST_POSTGRES is not set"),
+    }
+    found
+}
+
+/// Keeps a temporary database alive as long as the test.
+pub struct Keep(#[expect(dead_code, reason = "dropped with the test")] Option<tempfile::TempDir>);

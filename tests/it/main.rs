@@ -1,0 +1,3 @@
+//! Black-box tests: one binary, one file a promise.
+
+mod engines;
