@@ -6,6 +6,8 @@
 
 pub mod clock;
 pub mod ids;
+pub mod jobs;
+pub mod ledger;
 pub mod money;
 pub mod sealing;
 pub mod store;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use ids::Ids;
+use jobs::Wake;
 use sealing::SealingKey;
 use store::Db;
 
@@ -24,6 +27,8 @@ pub struct App {
     pub clock: Clock,
     pub ids: Ids,
     pub seal: Arc<SealingKey>,
+    /// Rings when a commit left jobs behind.
+    pub wake: Wake,
     /// Where browsers and providers reach this installation, without a trailing slash.
     pub public_url: Arc<str>,
 }
