@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod ids;
 pub mod money;
+pub mod people;
+pub mod schools;
 pub mod sealing;
 pub mod store;
 
