@@ -196,20 +196,12 @@ pub async fn login(app: &App, login: &str, password: &str) -> Result<Session, Pe
         None => None,
     };
     // Also hashed when it cannot be right, so that time does not tell what exists.
-    let password = password.get(..PASSWORD_BYTES_MAX).unwrap_or(password);
     let fits = password.len() <= PASSWORD_BYTES_MAX;
+    let given = if fits { password } else { "" };
     let hash = account
         .as_ref()
         .map(|account| account.password_hash.clone());
-    let matches = password::verify(
-        if fits {
-            password.to_owned()
-        } else {
-            String::new()
-        },
-        hash,
-    );
-    let matches = matches.await? && fits;
+    let matches = password::verify(given.to_owned(), hash).await? && fits;
     let Some(account) = account.filter(|_| matches) else {
         return Err(PeopleError::WrongLogin);
     };

@@ -98,38 +98,45 @@ pub fn first_cycle<K: Eq + std::hash::Hash>(edges: &[Edge<K>]) -> Option<&Edge<K
     for edge in edges {
         above.entry(&edge.child).or_default().push(edge);
     }
-    edges.iter().find(|edge| {
-        climbs_to(
-            &above,
-            &edge.child,
-            &edge.parent,
-            edge.valid_from,
-            edge.valid_to,
-            TREE_DEPTH_MAX,
-        )
-    })
+    let refused = |edge: &&Edge<K>, too_deep: bool| {
+        let (from, to) = (edge.valid_from, edge.valid_to);
+        let climb = Climb {
+            above: &above,
+            target: &edge.child,
+            too_deep,
+        };
+        climb.meets(&edge.parent, from, to, TREE_DEPTH_MAX)
+    };
+    // What hangs below a circle is too deep as well; name the circle itself.
+    edges
+        .iter()
+        .find(|edge| refused(edge, false))
+        .or_else(|| edges.iter().find(|edge| refused(edge, true)))
 }
 
-/// Whether `target` lies above `at` (or is it) on some day of the interval, or `steps` run out.
-fn climbs_to<K: Eq + std::hash::Hash>(
-    above: &HashMap<&K, Vec<&Edge<K>>>,
-    target: &K,
-    at: &K,
-    from: Day,
-    to: Option<Day>,
-    steps: usize,
-) -> bool {
-    if target == at || steps == 0 {
-        return true;
+struct Climb<'a, K> {
+    above: &'a HashMap<&'a K, Vec<&'a Edge<K>>>,
+    target: &'a K,
+    /// The answer when the steps run out.
+    too_deep: bool,
+}
+
+impl<K: Eq + std::hash::Hash> Climb<'_, K> {
+    /// Whether the target lies above `at`, or is it, on some day of the interval.
+    fn meets(&self, at: &K, from: Day, to: Option<Day>, steps: usize) -> bool {
+        if self.target == at {
+            return true;
+        }
+        if steps == 0 {
+            return self.too_deep;
+        }
+        let edges = self.above.get(at).map_or(&[][..], Vec::as_slice);
+        edges.iter().any(|edge| {
+            let from = from.max(edge.valid_from);
+            let to = earlier(to, edge.valid_to);
+            to.is_none_or(|to| from < to) && self.meets(&edge.parent, from, to, steps - 1)
+        })
     }
-    let Some(edges) = above.get(at) else {
-        return false;
-    };
-    edges.iter().any(|edge| {
-        let from = from.max(edge.valid_from);
-        let to = earlier(to, edge.valid_to);
-        to.is_none_or(|to| from < to) && climbs_to(above, target, &edge.parent, from, to, steps - 1)
-    })
 }
 
 /// The earlier of two ends, where none is never.

@@ -371,12 +371,20 @@ fn csv_grid(text: &str, separator: u8, records_max: usize) -> Result<Grid, FileP
     let mut grid = Grid::default();
     for record in reader.records().take(records_max) {
         let record = record.map_err(|_| FileProblem::Unreadable)?;
-        let number = record.position().map_or(0, ::csv::Position::line);
+        let number = record.position().map_or(0, |at| line_of(text, at));
         for (column, field) in (0u32..).zip(&record) {
             grid.push(number, column, Cell::text(field))?;
         }
     }
     Ok(grid)
+}
+
+/// The reader notes where it began to look, which is before the empty lines it then skipped.
+fn line_of(text: &str, at: &::csv::Position) -> u64 {
+    let begin = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let skipped = text.as_bytes().get(begin..).unwrap_or_default();
+    let skipped = skipped.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    at.line() + super::report::count(skipped.filter(|b| **b == b'\n').count())
 }
 
 /// A title as it is compared: folded, without what stands in parentheses (units, examples).
