@@ -9,6 +9,8 @@ pub mod ids;
 pub mod jobs;
 pub mod ledger;
 pub mod money;
+pub mod people;
+pub mod schools;
 pub mod sealing;
 pub mod store;
 

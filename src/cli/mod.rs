@@ -1,5 +1,7 @@
 //! Subcommands, one file each.
 
+mod import;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,9 +17,20 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Import(import::ImportArgs),
+}
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    let outcome = match cli.command {
+        Command::Import(args) => import::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
