@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use crate::pki::Pki;
 use crate::world::World;
 
-use answer::Reply;
+use answer::{Refusal, Reply};
 use envelope::Envelope;
 use reason::Reason;
 use registry::Registry;
@@ -210,12 +210,8 @@ impl Tax {
         };
         let mut replies = Vec::new();
         for source in invoices {
-            let verdict = self.code(&source, envelope, books, now);
+            let reply = self.code(&source, envelope, books, now);
             books.notices += 1;
-            let reply = match verdict {
-                Ok(coded) => Reply::Coded(coded),
-                Err(refusal) => Reply::Refused(refusal),
-            };
             let written = answer::business(
                 &reply,
                 envelope,
@@ -233,13 +229,7 @@ impl Tax {
     }
 
     /// Checks one invoice, enters it and returns it with code and signature.
-    fn code(
-        &self,
-        source: &str,
-        envelope: &Envelope,
-        books: &mut Books,
-        now: i64,
-    ) -> Result<String, answer::Refusal> {
+    fn code(&self, source: &str, envelope: &Envelope, books: &mut Books, now: i64) -> Reply {
         let (invoice, mut reasons) = check::invoice(source, &envelope.tax_code, now);
         reasons.extend(seller::check(source, &invoice, &self.pki, |tax_code| {
             self.taxpayer(tax_code)
@@ -252,7 +242,7 @@ impl Tax {
             ));
         }
         if !reasons.is_empty() {
-            return Err(answer::Refusal { invoice, reasons });
+            return Reply::Refused(Refusal { invoice, reasons });
         }
         let code = format!("00{}", self.world.chance.hex32());
         match answer::coded_invoice(source, &code, &self.pki, now) {
@@ -260,9 +250,9 @@ impl Tax {
                 books
                     .registry
                     .enter(invoice, code, envelope.message_id.clone(), now);
-                Ok(coded)
+                Reply::Coded(coded)
             }
-            Err(reason) => Err(answer::Refusal {
+            Err(reason) => Reply::Refused(Refusal {
                 invoice,
                 reasons: vec![reason],
             }),
