@@ -38,18 +38,7 @@ pub(super) fn notice(
         "description": "",
     })
     .to_string();
-    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    match &account.key {
-        FeedKey::ApiKey(key) => headers.push(("authorization".to_owned(), format!("Apikey {key}"))),
-        FeedKey::Hmac(secret) => {
-            headers.push(("x-sepay-timestamp".to_owned(), now.to_string()));
-            let signature = sign(secret, now, &body);
-            headers.push((
-                "x-sepay-signature".to_owned(),
-                format!("sha256={signature}"),
-            ));
-        }
-    }
+    let headers = headers(&account.key, now, &body);
     Notice {
         peer: Peer::Sepay,
         transaction_id: id.to_string(),
@@ -63,6 +52,29 @@ pub(super) fn notice(
         headers,
         body,
     }
+}
+
+/// The same movement, signed anew: a feed stamps every delivery, since receivers refuse old stamps.
+pub(super) fn stamped_again(notice: &Notice, account: &Account, now: i64) -> Notice {
+    let mut notice = notice.clone();
+    notice.headers = headers(&account.key, now, &notice.body);
+    notice
+}
+
+fn headers(key: &FeedKey, now: i64, body: &str) -> Vec<(String, String)> {
+    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    match key {
+        FeedKey::ApiKey(key) => headers.push(("authorization".to_owned(), format!("Apikey {key}"))),
+        FeedKey::Hmac(secret) => {
+            headers.push(("x-sepay-timestamp".to_owned(), now.to_string()));
+            let signature = sign(secret, now, body);
+            headers.push((
+                "x-sepay-signature".to_owned(),
+                format!("sha256={signature}"),
+            ));
+        }
+    }
+    headers
 }
 
 fn sign(secret: &str, timestamp: i64, body: &str) -> String {

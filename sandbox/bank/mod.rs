@@ -176,7 +176,8 @@ impl Bank {
         ))
     }
 
-    /// Delivers until the receiver says success, at most eight times in SePay's rhythm.
+    /// Delivers until the receiver says success, at most eight times in SePay's rhythm. Repeats of a
+    /// genuine notice carry a fresh stamp; a forged one is repeated as it is.
     pub async fn send(&self, notice: &Notice) -> Vec<Answer> {
         let mut answers = vec![self.world.deliver(notice).await];
         for minutes in FEED_WAITS_MINUTES {
@@ -184,7 +185,13 @@ impl Bank {
                 break;
             }
             tokio::time::sleep(self.minute * minutes).await;
-            answers.push(self.world.deliver(notice).await);
+            let again = match self.account(&notice.payee) {
+                Ok(account) if notice.genuine => {
+                    feed::stamped_again(notice, &account, self.world.now())
+                }
+                _ => notice.clone(),
+            };
+            answers.push(self.world.deliver(&again).await);
         }
         answers
     }

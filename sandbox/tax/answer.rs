@@ -1,9 +1,9 @@
-//! Messages the authority sends: acknowledgement (999), coded invoice (202), refusal (204).
+//! Messages the authority sends: acknowledgement (999), coded invoice (202), check result (204).
 
 use roxmltree::Document;
 
 use super::check::Invoice;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, UNCODED};
 use super::reason::{self, Reason};
 use super::signature;
 use super::xml::{child, escape};
@@ -20,11 +20,44 @@ pub(super) struct Refusal {
     pub reasons: Vec<Reason>,
 }
 
-/// The business answer to one invoice.
-pub(super) enum Reply {
+/// What became of one invoice.
+pub(super) enum Verdict {
     /// The whole invoice with code and signature.
     Coded(String),
+    /// Taken without a code.
+    Valid,
     Refused(Refusal),
+}
+
+/// One business message.
+pub(super) enum Reply {
+    /// 202
+    Coded(String),
+    /// 204, `LTBao` 1
+    Refused(Refusal),
+    /// 204 about a package of uncoded invoices: `LTBao` 2, or 3 with the invalid ones.
+    Package { count: usize, refused: Vec<Refusal> },
+}
+
+/// A coded invoice is answered by itself, a package of uncoded ones as a whole.
+pub(super) fn replies(verdicts: Vec<Verdict>, envelope: &Envelope) -> Vec<Reply> {
+    if envelope.kind == UNCODED {
+        let count = verdicts.len();
+        let refused = verdicts.into_iter().filter_map(|verdict| match verdict {
+            Verdict::Refused(refusal) => Some(refusal),
+            Verdict::Coded(_) | Verdict::Valid => None,
+        });
+        return vec![Reply::Package {
+            count,
+            refused: refused.collect(),
+        }];
+    }
+    let single = verdicts.into_iter().filter_map(|verdict| match verdict {
+        Verdict::Coded(invoice) => Some(Reply::Coded(invoice)),
+        Verdict::Refused(refusal) => Some(Reply::Refused(refusal)),
+        Verdict::Valid => None,
+    });
+    single.collect()
 }
 
 fn header(envelope: &Envelope, kind: &str, chance: &Chance, with_taxpayer: bool) -> String {
@@ -74,71 +107,100 @@ pub(super) fn acknowledgement(
     )
 }
 
-/// 202 or 204.
-pub(super) fn business(
-    reply: &Reply,
-    envelope: &Envelope,
-    pki: &Pki,
-    notice_number: u32,
-    now: i64,
-    chance: &Chance,
-) -> Result<String, PkiError> {
-    let (kind, data) = match reply {
-        Reply::Coded(invoice) => ("202", invoice.clone()),
-        Reply::Refused(refusal) => (
-            "204",
-            refused(refusal, envelope, pki, notice_number, now, &chance.hex32())?,
-        ),
-    };
-    Ok(format!(
-        "<TDiep>{}<DLieu>{data}</DLieu></TDiep>",
-        header(envelope, kind, chance, true)
-    ))
+/// What a business answer is written with.
+pub(super) struct Desk<'a> {
+    pub envelope: &'a Envelope,
+    /// Registered name, when the tax code is known.
+    pub taxpayer: Option<String>,
+    pub pki: &'a Pki,
+    pub notice_number: u32,
+    pub now: i64,
+    pub chance: &'a Chance,
 }
 
-fn refused(
-    refusal: &Refusal,
-    envelope: &Envelope,
-    pki: &Pki,
-    notice_number: u32,
-    now: i64,
-    unique: &str,
-) -> Result<String, PkiError> {
-    let invoice = &refusal.invoice;
-    let reasons: String = refusal
-        .reasons
-        .iter()
-        .enumerate()
-        .map(|(index, reason)| {
-            format!(
-                "<LDo><STT>{}</STT><MLoi>{}</MLoi><MTLoi>{}</MTLoi></LDo>",
-                index + 1,
-                reason.code,
-                escape(&sentence(&reason.text))
-            )
-        })
-        .collect();
-    let time = moment::iso(now);
-    let id = format!("TB-{unique}");
-    let data = format!(
-        "<DLTBao Id=\"{id}\"><PBan>{}</PBan><MSo>01/TB-KTDL</MSo>\
-         <Ten>Thông báo về việc kết quả kiểm tra dữ liệu hóa đơn điện tử</Ten><So>{notice_number}</So>\
-         <DDanh>Hà Nội</DDanh><NTBao>{}</NTBao><MST>{}</MST><TGGui>{time}</TGGui><LTBao>1</LTBao>\
-         <MGDDTu>{}</MGDDTu><SLuong>1</SLuong><LCMa><KHMSHDon>{}</KHMSHDon><KHHDon>{}</KHHDon>\
-         <SHDon>{}</SHDon><NLap>{}</NLap><DSLDo>{reasons}</DSLDo></LCMa></DLTBao>",
-        escape(&envelope.version),
-        &time[..10],
-        escape(&envelope.tax_code),
-        escape(&envelope.message_id),
-        escape(&invoice.form),
-        escape(&invoice.symbol),
-        invoice.number,
-        escape(&invoice.day),
-    );
-    let signature = signature::sign(pki.tax_authority(), unique, &[(&id, &data)], now)?;
-    Ok(format!(
-        "<TBao>{data}<DSCKS><CQT>{signature}</CQT></DSCKS></TBao>"
-    ))
+impl Desk<'_> {
+    /// 202 or 204.
+    pub fn business(&self, reply: &Reply) -> Result<String, PkiError> {
+        let (kind, data) = match reply {
+            Reply::Coded(invoice) => ("202", invoice.clone()),
+            Reply::Refused(refusal) => ("204", self.refused(refusal)?),
+            Reply::Package { count, refused } => ("204", self.package(*count, refused)?),
+        };
+        Ok(format!(
+            "<TDiep>{}<DLieu>{data}</DLieu></TDiep>",
+            header(self.envelope, kind, self.chance, true)
+        ))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Result<String, PkiError> {
+        let content = format!("<LCMa>{}</LCMa>", refusal.xml());
+        self.notice("1", 1, &content)
+    }
+
+    fn package(&self, count: usize, refused: &[Refusal]) -> Result<String, PkiError> {
+        if refused.is_empty() {
+            return self.notice("2", count, "");
+        }
+        let list: String = (1..)
+            .zip(refused)
+            .map(|(line, refusal)| format!("<HDon><STT>{line}</STT>{}</HDon>", refusal.xml()))
+            .collect();
+        self.notice(
+            "3",
+            count,
+            &format!("<LHDKMa><DSHDon>{list}</DSHDon></LHDKMa>"),
+        )
+    }
+
+    /// `TBao` 01/TB-KTDL with the authority's signature.
+    fn notice(&self, kind: &str, count: usize, content: &str) -> Result<String, PkiError> {
+        let time = moment::iso(self.now);
+        let unique = self.chance.hex32();
+        let id = format!("TB-{unique}");
+        let name = self
+            .taxpayer
+            .as_deref()
+            .map(|name| format!("<TNNT>{}</TNNT>", escape(name)));
+        let data = format!(
+            "<DLTBao Id=\"{id}\"><PBan>{}</PBan><MSo>01/TB-KTDL</MSo>\
+             <Ten>Thông báo về việc kết quả kiểm tra dữ liệu hóa đơn điện tử</Ten><So>{}</So>\
+             <DDanh>Hà Nội</DDanh><NTBao>{}</NTBao><MST>{}</MST>{}<TGGui>{time}</TGGui>\
+             <LTBao>{kind}</LTBao><MGDDTu>{}</MGDDTu><SLuong>{count}</SLuong>{content}</DLTBao>",
+            escape(&self.envelope.version),
+            self.notice_number,
+            &time[..10],
+            escape(&self.envelope.tax_code),
+            name.unwrap_or_default(),
+            escape(&self.envelope.message_id),
+        );
+        let parts = [(id.as_str(), data.as_str())];
+        let signature = signature::sign(self.pki.tax_authority(), &unique, &parts, self.now)?;
+        Ok(format!(
+            "<TBao>{data}<DSCKS><CQT>{signature}</CQT></DSCKS></TBao>"
+        ))
+    }
+}
+
+impl Refusal {
+    /// Which invoice, and the numbered reasons.
+    fn xml(&self) -> String {
+        let reasons: String = (1..)
+            .zip(&self.reasons)
+            .map(|(line, reason)| {
+                let text = escape(&sentence(&reason.text));
+                let code = reason.code;
+                format!("<LDo><STT>{line}</STT><MLoi>{code}</MLoi><MTLoi>{text}</MTLoi></LDo>")
+            })
+            .collect();
+        format!(
+            "<KHMSHDon>{}</KHMSHDon><KHHDon>{}</KHHDon><SHDon>{}</SHDon><NLap>{}</NLap>\
+             <DSLDo>{reasons}</DSLDo>",
+            escape(&self.invoice.form),
+            escape(&self.invoice.symbol),
+            self.invoice.number,
+            escape(&self.invoice.day),
+        )
+    }
 }
 
 /// The seller's invoice with `MCCQT` before `DSCKS` and the authority's signature behind his.

@@ -3,7 +3,7 @@
 use roxmltree::{Document, Node};
 
 use super::arithmetic;
-use super::envelope::is_tax_code;
+use super::envelope::{Envelope, UNCODED, is_tax_code};
 use super::reason::{self, Reason};
 use super::xml::{child, children, text_at};
 use crate::moment;
@@ -30,7 +30,7 @@ const TOTALS: [&str; 2] = ["TgTTTBSo", "TgTTTBChu"];
 const TOTALS_GTGT: [&str; 3] = ["THTTLTSuat/LTSuat/TSuat", "TgTCThue", "TgTThue"];
 
 /// Reads and checks an invoice; no reasons means nothing is wrong with its content.
-pub(super) fn invoice(source: &str, message_tax_code: &str, now: i64) -> (Invoice, Vec<Reason>) {
+pub(super) fn invoice(source: &str, envelope: &Envelope, now: i64) -> (Invoice, Vec<Reason>) {
     let Ok(document) = Document::parse(source) else {
         return (
             Invoice::default(),
@@ -40,9 +40,10 @@ pub(super) fn invoice(source: &str, message_tax_code: &str, now: i64) -> (Invoic
     let mut check = Check {
         invoice: Invoice::default(),
         reasons: Vec::new(),
+        coding: if envelope.kind == UNCODED { 'K' } else { 'C' },
     };
     match child(document.root_element(), "DLHDon") {
-        Some(data) => check.data(data, message_tax_code, now),
+        Some(data) => check.data(data, &envelope.tax_code, now),
         None => check.missing("DLHDon"),
     }
     (check.invoice, check.reasons)
@@ -51,6 +52,8 @@ pub(super) fn invoice(source: &str, message_tax_code: &str, now: i64) -> (Invoic
 struct Check {
     invoice: Invoice,
     reasons: Vec<Reason>,
+    /// First letter of a symbol in this type of message.
+    coding: char,
 }
 
 impl Check {
@@ -128,11 +131,12 @@ impl Check {
         if !shape {
             return self.fault(reason::SYMBOL, "KHHDon phải gồm 6 ký tự, ví dụ C26TAA");
         }
-        if !symbol.starts_with('C') {
-            self.fault(
-                reason::SYMBOL,
-                "Hóa đơn xin cấp mã phải có ký hiệu bắt đầu bằng C",
+        if !symbol.starts_with(self.coding) {
+            let text = format!(
+                "Ký hiệu phải bắt đầu bằng {} ở loại thông điệp này",
+                self.coding
             );
+            self.fault(reason::SYMBOL, text);
         }
         if !matches!(
             symbol.as_bytes()[3],

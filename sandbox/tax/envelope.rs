@@ -5,6 +5,11 @@ use roxmltree::{Document, Node};
 use super::reason::{self, Reason};
 use super::xml::{child, children, text_at};
 
+/// Message type of invoices that want a code.
+pub(super) const CODED: &str = "200";
+/// Message type of invoices that need none.
+pub(super) const UNCODED: &str = "203";
+
 /// `TTChung` of an incoming message.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
@@ -65,7 +70,7 @@ pub(super) fn check(text: &str, envelope: &Envelope) -> Result<(), Reason> {
     {
         return wrong("MTDiep");
     }
-    if envelope.kind != "200" {
+    if !matches!(envelope.kind.as_str(), CODED | UNCODED) {
         let text = format!("Loại thông điệp {} không được hỗ trợ", envelope.kind);
         return Err(Reason::new(reason::UNKNOWN_TYPE, text));
     }

@@ -1,7 +1,7 @@
 //! The tax authority behind its transmission provider (T-VAN).
 //!
 //! `POST /messages` takes one `TDiep` and answers its technical acknowledgement (999) at once;
-//! `GET /messages/{MTDiep}/replies` gives all replies so far, where the code (202) or the refusal
+//! `GET /messages/{MTDiep}/replies` gives all replies so far, where the code (202) or the verdict
 //! (204) appears after the configured time. A message sent again gets the answers it got before.
 //! [`Levers`] make answers late, lost, repeated or negative.
 //!
@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use crate::pki::Pki;
 use crate::world::World;
 
-use answer::{Refusal, Reply};
+use answer::{Refusal, Verdict};
 use envelope::Envelope;
 use reason::Reason;
 use registry::Registry;
@@ -138,7 +138,7 @@ impl Tax {
             .clone()
     }
 
-    /// The invoice the authority has coded under this number.
+    /// The invoice the authority has taken under this number.
     pub fn accepted(
         &self,
         tax_code: &str,
@@ -152,7 +152,7 @@ impl Tax {
             .cloned()
     }
 
-    /// All coded invoices of a seller, by form, symbol and number.
+    /// All invoices taken of a seller, by form, symbol and number.
     pub fn accepted_of(&self, tax_code: &str) -> Vec<AcceptedInvoice> {
         self.books().registry.of(tax_code)
     }
@@ -202,25 +202,30 @@ impl Tax {
         answer::acknowledgement(envelope, reason, self.world.now(), &self.world.chance)
     }
 
-    /// One business reply an invoice, in the order of the message.
+    /// One reply an invoice in the order of the message, or one for the whole uncoded package.
     fn judge(&self, text: &str, envelope: &Envelope, books: &mut Books) -> Vec<String> {
         let now = self.world.now();
         let Ok(invoices) = envelope::invoices(text) else {
             return Vec::new();
         };
+        let verdicts = invoices
+            .iter()
+            .map(|source| self.decide(source, envelope, books, now))
+            .collect();
         let mut replies = Vec::new();
-        for source in invoices {
-            let reply = self.code(&source, envelope, books, now);
+        for reply in answer::replies(verdicts, envelope) {
             books.notices += 1;
-            let written = answer::business(
-                &reply,
+            let desk = answer::Desk {
                 envelope,
-                &self.pki,
-                books.notices,
+                taxpayer: self
+                    .taxpayer(&envelope.tax_code)
+                    .map(|taxpayer| taxpayer.name),
+                pki: &self.pki,
+                notice_number: books.notices,
                 now,
-                &self.world.chance,
-            );
-            match written {
+                chance: &self.world.chance,
+            };
+            match desk.business(&reply) {
                 Ok(reply) => replies.push(reply),
                 Err(error) => tracing::error!(%error, "the sandbox could not sign its reply"),
             }
@@ -228,9 +233,9 @@ impl Tax {
         replies
     }
 
-    /// Checks one invoice, enters it and returns it with code and signature.
-    fn code(&self, source: &str, envelope: &Envelope, books: &mut Books, now: i64) -> Reply {
-        let (invoice, mut reasons) = check::invoice(source, &envelope.tax_code, now);
+    /// Checks one invoice and enters it; a coded one comes back with code and signature.
+    fn decide(&self, source: &str, envelope: &Envelope, books: &mut Books, now: i64) -> Verdict {
+        let (invoice, mut reasons) = check::invoice(source, envelope, now);
         reasons.extend(seller::check(source, &invoice, &self.pki, |tax_code| {
             self.taxpayer(tax_code)
         }));
@@ -242,17 +247,22 @@ impl Tax {
             ));
         }
         if !reasons.is_empty() {
-            return Reply::Refused(Refusal { invoice, reasons });
+            return Verdict::Refused(Refusal { invoice, reasons });
+        }
+        let message_id = envelope.message_id.clone();
+        if envelope.kind == envelope::UNCODED {
+            books
+                .registry
+                .enter(invoice, String::new(), message_id, now);
+            return Verdict::Valid;
         }
         let code = format!("00{}", self.world.chance.hex32());
         match answer::coded_invoice(source, &code, &self.pki, now) {
             Ok(coded) => {
-                books
-                    .registry
-                    .enter(invoice, code, envelope.message_id.clone(), now);
-                Reply::Coded(coded)
+                books.registry.enter(invoice, code, message_id, now);
+                Verdict::Coded(coded)
             }
-            Err(reason) => Reply::Refused(Refusal {
+            Err(reason) => Verdict::Refused(Refusal {
                 invoice,
                 reasons: vec![reason],
             }),

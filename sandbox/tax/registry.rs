@@ -1,11 +1,11 @@
-//! Invoices that have a code. A refused number stays unused and may come again.
+//! Invoices the authority has taken. A refused number stays unused and may come again.
 
 use std::collections::BTreeMap;
 
 use super::check::Invoice;
 use super::reason::{self, Reason};
 
-/// One coded invoice.
+/// One invoice in the authority's books.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedInvoice {
     pub tax_code: String,
@@ -16,7 +16,7 @@ pub struct AcceptedInvoice {
     pub day: String,
     /// `TgTTTBSo`, whole đồng.
     pub total: i64,
-    /// `MCCQT`
+    /// `MCCQT`; empty for an invoice without code.
     pub code: String,
     /// `MTDiep` of the message that brought it.
     pub message_id: String,
@@ -63,7 +63,7 @@ impl Registry {
         };
         if numbers.contains_key(&invoice.number) {
             let text = format!(
-                "Số hóa đơn {} của ký hiệu {} đã được cấp mã",
+                "Số hóa đơn {} của ký hiệu {} đã được sử dụng",
                 invoice.number, invoice.symbol
             );
             return vec![Reason::new(reason::NUMBER_USED, text)];

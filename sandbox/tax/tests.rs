@@ -129,36 +129,90 @@ async fn a_good_invoice_is_coded_and_both_signatures_stand_before_xmlsec1() {
     assert!(
         accepted.code.len() == 34 && coded.contains(&format!(">{}</MCCQT><DSCKS>", accepted.code))
     );
-    let folder = std::env::temp_dir().join(format!("hocphi-sandbox-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (file, root) = (folder.join("coded.xml"), folder.join("root.pem"));
-    std::fs::write(&file, coded).unwrap();
-    std::fs::write(&root, &scene.pki.root_pem).unwrap();
     for signer in ["NBan", "CQT"] {
-        let verdict = Command::new("xmlsec1")
-            .args(["--verify", "--trusted-pem"])
-            .arg(&root)
-            .args(["--verification-time", "2026-11-24 23:50:00"])
-            .args([
-                "--id-attr:Id",
-                "DLHDon",
-                "--id-attr:Id",
-                "MCCQT",
-                "--node-xpath",
-            ])
-            .arg(format!("/HDon/DSCKS/{signer}/*[local-name()='Signature']"))
-            .arg(&file)
-            .output();
-        match verdict {
-            Err(_) => eprintln!("skipped: xmlsec1 is not installed"),
-            Ok(verdict) => assert!(
-                verdict.status.success(),
-                "{signer}: {}",
-                String::from_utf8_lossy(&verdict.stderr)
-            ),
+        let place = format!("/HDon/DSCKS/{signer}/*[local-name()='Signature']");
+        xmlsec1(coded, &scene.pki.root_pem, &place);
+    }
+}
+
+/// An independent verdict on the signature at a place.
+fn xmlsec1(document: &str, root_pem: &str, place: &str) {
+    let unique = format!("hocphi-sandbox-{}-{}", std::process::id(), document.len());
+    let folder = std::env::temp_dir().join(unique);
+    std::fs::create_dir_all(&folder).unwrap();
+    let (file, root) = (folder.join("signed.xml"), folder.join("root.pem"));
+    std::fs::write(&file, document).unwrap();
+    std::fs::write(&root, root_pem).unwrap();
+    let verdict = Command::new("xmlsec1")
+        .args(["--verify", "--trusted-pem"])
+        .arg(&root)
+        .args([
+            "--verification-time",
+            "2026-11-24 23:50:00",
+            "--id-attr:Id",
+            "DLHDon",
+        ])
+        .args([
+            "--id-attr:Id",
+            "MCCQT",
+            "--id-attr:Id",
+            "DLTBao",
+            "--node-xpath",
+            place,
+        ])
+        .arg(&file)
+        .output();
+    match verdict {
+        Err(_) => eprintln!("skipped: xmlsec1 is not installed"),
+        Ok(verdict) => {
+            let said = String::from_utf8_lossy(&verdict.stderr);
+            assert!(verdict.status.success(), "{place}: {said}");
         }
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn invoices_without_code_are_taken_as_a_package() {
+    let scene = scene().await;
+    let good = data(1, "2026-11-24", 362_000).replace("C26TAA", "K26TAA");
+    let (id, text) = message(1, &signed(&good, 1, &scene.school));
+    let (_, acknowledgement) = scene.send(&text.replace(">200<", ">203<")).await;
+    assert!(
+        acknowledgement.contains("<TTTNhan>0</TTTNhan>"),
+        "{acknowledgement}"
+    );
+    let replies = scene.replies(&id).await;
+    assert!(replies.contains("<LTBao>2</LTBao>"), "{replies}");
+    assert!(
+        scene
+            .sandbox
+            .tax()
+            .accepted(MST, "1", "K26TAA", 1)
+            .unwrap()
+            .code
+            .is_empty()
+    );
+    let (id, text) = message(
+        2,
+        &signed(&data(2, "2026-11-24", 362_000), 2, &scene.school),
+    );
+    scene.send(&text.replace(">200<", ">203<")).await;
+    let replies = scene.replies(&id).await;
+    assert!(
+        replies.contains("<LTBao>3</LTBao>") && replies.contains("<MLoi>3007</MLoi>"),
+        "{replies}"
+    );
+    let (start, end) = (
+        replies.find("<TBao><DLTBao").unwrap(),
+        replies.rfind("</TBao>").unwrap(),
+    );
+    let notice = &replies[start..end + "</TBao>".len()];
+    xmlsec1(
+        notice,
+        &scene.pki.root_pem,
+        "/TBao/DSCKS/CQT/*[local-name()='Signature']",
+    );
 }
 
 #[tokio::test]
