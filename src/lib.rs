@@ -5,6 +5,7 @@
 //! `api`/`pages` show them, `jobs` follows up. See `docs/architecture.md`.
 
 pub mod clock;
+pub mod fees;
 pub mod ids;
 pub mod jobs;
 pub mod ledger;

@@ -1,7 +1,7 @@
 //! `hocphi import`: files of offices and schools into the database.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -54,10 +54,10 @@ struct Files {
     /// sqlite://TỆP hoặc postgres://…
     #[arg(
         long,
-        env = "HOCPHI_DATABASE",
+        env = "HOCPHI_DATABASE_URL",
         default_value = "sqlite://hocphi-data/hocphi.db"
     )]
-    database: String,
+    database_url: String,
     /// Ghi các lỗi thành tệp CSV để trường sửa.
     #[arg(long)]
     problems: Option<PathBuf>,
@@ -75,16 +75,16 @@ fn parse_day(text: &str) -> Result<Day, String> {
 }
 
 /// Imports file by file and stops at the first that is refused.
-pub fn run(args: ImportArgs) -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(import_all(args.what))
+pub fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
+    super::runtime()?.block_on(import_all(args.what))
 }
 
-async fn import_all(what: What) -> anyhow::Result<()> {
+async fn import_all(what: What) -> anyhow::Result<ExitCode> {
     let (What::Units(files)
     | What::Parameters(files)
     | What::Roster { files, .. }
     | What::Fees { files, .. }) = &what;
-    let app = open(&files.database).await?;
+    let app = open(&files.database_url).await?;
     for path in &files.files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let outcome = import_one(&app, &what, &name, read(path)?, &files.by).await;
@@ -100,7 +100,7 @@ async fn import_all(what: What) -> anyhow::Result<()> {
         }
     }
     app.db.close().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn import_one(
@@ -143,12 +143,12 @@ async fn open(address: &str) -> anyhow::Result<App> {
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     }
     let ids = Ids::from_system();
-    Ok(App {
-        db: Db::open(address).await?,
-        clock: Clock::system(),
-        // Imports seal nothing: the key of the installation is not needed.
-        seal: Arc::new(SealingKey::from_bytes(ids.bytes())),
+    // Imports seal nothing: the key of the installation is not needed.
+    let seal = SealingKey::from_bytes(ids.bytes());
+    Ok(App::tool(
+        Db::open(address).await?,
+        Clock::system(),
         ids,
-        public_url: "".into(),
-    })
+        seal,
+    )?)
 }

@@ -1,6 +1,9 @@
 //! Subcommands, one file each.
 
 mod import;
+mod lines;
+mod memo;
+mod vietqr;
 
 use std::process::ExitCode;
 
@@ -19,18 +22,29 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::ImportArgs),
+    /// Tìm mã phiếu thu trong nội dung chuyển khoản (bill codes in transfer memos).
+    Memo(memo::MemoArgs),
+    /// Tạo và đọc mã VietQR (write and read VietQR payloads).
+    Vietqr(vietqr::VietqrArgs),
 }
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Import(args) => import::run(args),
+        Command::Memo(args) => memo::run(args),
+        Command::Vietqr(args) => vietqr::run(args),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("hocphi: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes one JSON value; our own answers always serialise.
+fn write_json(output: &mut Vec<u8>, value: &impl serde::Serialize) {
+    serde_json::to_writer(output, value).expect("answers are plain structs");
 }
