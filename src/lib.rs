@@ -8,8 +8,12 @@ pub mod clock;
 pub mod fees;
 pub mod ids;
 pub mod money;
+pub mod payments;
+pub mod people;
+pub mod reports;
 pub mod sealing;
 pub mod store;
+pub mod web;
 
 use std::sync::Arc;
 
