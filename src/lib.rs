@@ -10,10 +10,13 @@ pub mod ids;
 pub mod jobs;
 pub mod ledger;
 pub mod money;
+pub mod payments;
 pub mod people;
+pub mod reports;
 pub mod schools;
 pub mod sealing;
 pub mod store;
+pub mod web;
 
 use std::sync::Arc;
 

@@ -4,4 +4,5 @@
 
 pub mod bill_code;
 pub mod memo;
+pub mod pages;
 pub mod vietqr;

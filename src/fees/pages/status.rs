@@ -1,0 +1,186 @@
+//! Whether a bill is paid and documented: the part of the page that changes by itself.
+
+use askama::Template;
+
+use super::BillKey;
+use super::store::{self, Bill, BillInvoice, BillState};
+use crate::clock::{Day, Instant};
+use crate::money::Vnd;
+use crate::web::Web;
+use crate::web::errors::PageError;
+use crate::web::layout::Shell;
+
+/// An invoice that has not come by then is not waited for on the page.
+const INVOICE_WAIT_SECONDS: i64 = 10 * 60;
+
+/// Where the payment stands, as a family understands it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Unpaid,
+    Overdue,
+    /// The payer was sent to a provider, or comes back from it; no confirmed result yet.
+    Waiting,
+    Partial,
+    Paid,
+    NothingDue,
+    Cancelled,
+}
+
+/// `GET /b/{key}/status`; also part of the bill page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "fees/pages/status.html")]
+pub struct StatusFragment {
+    pub shell: Shell,
+    pub key: String,
+    pub shows_invoices: bool,
+    pub status: Status,
+    pub due_day: Day,
+    pub paid: Vnd,
+    pub rest: Vnd,
+    pub settled_at: Option<Instant>,
+    pub invoices: Vec<BillInvoice>,
+    /// Nothing will change by itself any more.
+    pub is_final: bool,
+}
+
+impl StatusFragment {
+    /// `returned`: the browser has just come back from a provider.
+    ///
+    /// # Errors
+    /// [`PageError::Store`] of the database.
+    pub async fn load(
+        web: &Web,
+        shell: &Shell,
+        key: &BillKey,
+        bill: &Bill,
+        returned: bool,
+    ) -> Result<Self, PageError> {
+        let (db, now) = (&web.app.db, web.app.clock.now());
+        let is_open = matches!(bill.state, BillState::Open | BillState::Partial);
+        let is_waiting = is_open
+            && (returned || store::is_waiting(db, &bill.school_id, &bill.bill_id, now).await?);
+        let invoices = if bill.amount_paid.is_positive() {
+            store::invoices(db, &bill.school_id, &bill.bill_id).await?
+        } else {
+            Vec::new()
+        };
+        let status = match bill.state {
+            BillState::Paid => Status::Paid,
+            BillState::NothingDue => Status::NothingDue,
+            BillState::Cancelled => Status::Cancelled,
+            BillState::Open | BillState::Partial if is_waiting => Status::Waiting,
+            BillState::Partial => Status::Partial,
+            BillState::Open if now.day() > bill.due_day => Status::Overdue,
+            BillState::Open => Status::Unpaid,
+        };
+        let documented = !invoices.is_empty() && invoices.iter().all(|i| i.state == "CODED");
+        let waited_enough = bill
+            .settled_at
+            .is_none_or(|settled| now > settled.plus_seconds(INVOICE_WAIT_SECONDS));
+        Ok(Self {
+            shell: shell.clone(),
+            key: key.as_str().to_owned(),
+            shows_invoices: key.shows_child(),
+            status,
+            due_day: bill.due_day,
+            paid: bill.amount_paid,
+            rest: bill.amount_due - bill.amount_paid,
+            settled_at: bill.settled_at,
+            invoices,
+            is_final: match status {
+                Status::Paid => documented || waited_enough,
+                Status::NothingDue | Status::Cancelled => true,
+                Status::Unpaid | Status::Overdue | Status::Waiting | Status::Partial => false,
+            },
+        })
+    }
+
+    /// What the script compares: another value reloads the page around the fragment.
+    fn stage(&self) -> &'static str {
+        match self.status {
+            Status::Unpaid | Status::Overdue | Status::Waiting => "open",
+            Status::Partial => "partial",
+            Status::Paid => "paid",
+            Status::NothingDue | Status::Cancelled => "closed",
+        }
+    }
+
+    fn tone(&self) -> &'static str {
+        match self.status {
+            Status::Paid | Status::NothingDue => "good",
+            Status::Waiting => "wait",
+            Status::Overdue => "bad",
+            Status::Unpaid | Status::Partial => "warn",
+            Status::Cancelled => "plain",
+        }
+    }
+
+    fn heading(&self) -> String {
+        let shell = &self.shell;
+        match self.status {
+            Status::Unpaid | Status::Overdue => shell.t("status-unpaid"),
+            Status::Waiting => shell.t("status-waiting"),
+            Status::Partial => shell.t("status-partial"),
+            Status::Paid => shell.t("status-paid"),
+            Status::NothingDue => shell.t("status-nothing-due"),
+            Status::Cancelled => shell.t("status-cancelled"),
+        }
+    }
+
+    fn note(&self) -> String {
+        let language = self.shell.language;
+        let day = self.due_day.shown();
+        match self.status {
+            Status::Unpaid => language.t1("status-unpaid-note", "day", day),
+            Status::Overdue => language.t1("status-overdue-note", "day", day),
+            Status::Waiting => language.t("status-waiting-note"),
+            Status::Partial => language.t2(
+                "status-partial-note",
+                ("paid", &self.paid),
+                ("rest", &self.rest),
+            ),
+            Status::Paid => match self.settled_at {
+                Some(at) => language.t1("status-paid-note", "time", at.shown()),
+                None => String::new(),
+            },
+            Status::NothingDue => language.t("status-nothing-due-note"),
+            Status::Cancelled => language.t("status-cancelled-note"),
+        }
+    }
+
+    fn awaits_invoice(&self) -> bool {
+        self.status == Status::Paid && self.invoices.is_empty() && !self.is_final
+    }
+
+    /// A fragment for samples.
+    pub fn sample(shell: &Shell, status: Status, with_invoice: bool) -> Self {
+        let at = Instant::parse_local_iso("2026-11-23T09:15:04").expect("a moment");
+        let (paid, rest) = match status {
+            Status::Paid => (1_273_100, 0),
+            Status::Partial => (500_000, 773_100),
+            _ => (0, 1_273_100),
+        };
+        Self {
+            shell: shell.clone(),
+            key: "0123456789abcdefghjkmnpqrstvwxyz".to_owned(),
+            shows_invoices: true,
+            status,
+            due_day: Day::new(2026, 11, 30).expect("a day"),
+            paid: Vnd::new(paid),
+            rest: Vnd::new(rest),
+            settled_at: (status == Status::Paid).then_some(at),
+            invoices: if with_invoice {
+                vec![BillInvoice {
+                    symbol: "C26TAA".to_owned(),
+                    form: "1".to_owned(),
+                    number: 42,
+                    state: "CODED".to_owned(),
+                    lookup_code: "7kq2m9xw4t".to_owned(),
+                }]
+            } else {
+                Vec::new()
+            },
+            is_final: with_invoice,
+        }
+    }
+}

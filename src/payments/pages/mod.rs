@@ -1,0 +1,164 @@
+//! The accountant's pages: what came in, what it settled, what is open. Everything is read under the
+//! school of the session; an identifier of another school is simply not found.
+
+mod bills;
+mod overview;
+mod receipts;
+mod rounds;
+pub mod store;
+mod suspense;
+
+pub use bills::{BillDetailPage, BillsPage};
+pub use overview::OverviewPage;
+pub use receipts::{ReceiptPage, ReceiptsPage};
+pub use rounds::RoundsPage;
+pub use suspense::SuspensePage;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::fees::memo;
+use crate::fees::pages::xml_file;
+use crate::ids::InvoiceId;
+use crate::web::Web;
+use crate::web::errors::PageError;
+use crate::web::session::Accountant;
+
+/// Everything under `/ke-toan`.
+pub fn routes() -> Router<Web> {
+    Router::new()
+        .route("/ke-toan", get(overview::show))
+        .route("/ke-toan/receipts", get(receipts::list))
+        .route("/ke-toan/receipts/{payment_id}", get(receipts::show))
+        .route("/ke-toan/bills", get(bills::list))
+        .route("/ke-toan/bills/{bill_id}", get(bills::show))
+        .route("/ke-toan/suspense", get(suspense::list))
+        .route("/ke-toan/rounds", get(rounds::list))
+        .route("/ke-toan/invoices/{file}", get(download_invoice))
+}
+
+async fn download_invoice(
+    State(web): State<Web>,
+    accountant: Accountant,
+    Path(file): Path<String>,
+) -> Result<Response, PageError> {
+    let invoice = InvoiceId::new(file.strip_suffix(".xml").ok_or(PageError::NotFound)?);
+    let found = store::invoice_file(&web.app.db, &accountant.school_id, &invoice).await?;
+    xml_file(&found.ok_or(PageError::NotFound)?)
+}
+
+/// What an accountant types into the search field: a bill code, or part of a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Search {
+    name: String,
+    code: String,
+}
+
+impl Search {
+    fn read(typed: &str) -> Self {
+        match memo::read(typed).codes.as_slice() {
+            [code, ..] => Self {
+                code: code.as_str().to_owned(),
+                ..Self::default()
+            },
+            [] => Self {
+                name: folded(typed),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// As `pupil.search_name` is stored. The wildcards of LIKE are not letters and fall away.
+fn folded(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    use unicode_normalization::char::is_combining_mark;
+    let plain: String = text
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        .map(|c| match c {
+            'đ' => 'd',
+            c if c.is_alphanumeric() => c,
+            _ => ' ',
+        })
+        .collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Earlier and later pages of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Pager {
+    /// Query up to the page number.
+    pub base: String,
+    pub page: i64,
+    pub has_next: bool,
+}
+
+impl Pager {
+    /// Cuts the surplus row off, which says whether there is a next page.
+    fn of<T>(rows: &mut Vec<T>, base: String, page: i64) -> Self {
+        let shown = usize::try_from(store::PAGE_ROWS).unwrap_or(usize::MAX);
+        let has_next = rows.len() > shown;
+        rows.truncate(shown);
+        Self {
+            base,
+            page,
+            has_next,
+        }
+    }
+
+    /// Address of the page before.
+    pub fn before(&self) -> Option<String> {
+        (self.page > 0).then(|| format!("{}page={}", self.base, self.page - 1))
+    }
+
+    /// Address of the page after.
+    pub fn after(&self) -> Option<String> {
+        self.has_next
+            .then(|| format!("{}page={}", self.base, self.page + 1))
+    }
+}
+
+/// A page number of an address, from 0; not so deep that the database counts for ever.
+fn page_number(asked: Option<i64>) -> i64 {
+    const PAGES_MAX: i64 = 2_000;
+    asked.unwrap_or(0).clamp(0, PAGES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::language::Language;
+    use crate::web::layout::Shell;
+
+    #[test]
+    fn a_search_is_a_code_or_a_name_without_marks() {
+        assert_eq!(Search::read("hpz 37mt fckq pg").code, "HPZ37MTFCKQPG");
+        assert_eq!(Search::read("  Đặng  THỊ %_ ánh ").name, "dang thi anh");
+    }
+
+    #[test]
+    fn every_stored_word_has_a_text() {
+        let shell = Shell::sample(Language::Vietnamese, "/", None);
+        for (kind, words) in [
+            ("bill", "OPEN PARTIAL PAID NOTHING_DUE CANCELLED"),
+            ("channel", "BANK_TRANSFER GATEWAY WALLET CASH"),
+            ("target", "BILL_LINE CREDIT SUSPENSE"),
+            ("invoice", "NUMBERED SIGNED SENT CODED REFUSED"),
+            ("round", "DRAFT PUBLISHED"),
+            ("suspense-state", "OPEN RESOLVED"),
+            (
+                "suspense",
+                "NO_REFERENCE UNKNOWN_REFERENCE SEVERAL_BILLS OTHER_SCHOOL AMOUNT_DIFFERS",
+            ),
+        ] {
+            for stored in words.split(' ') {
+                let text = shell.word(kind, stored);
+                assert!(!text.starts_with(&format!("{kind}-")), "{kind} {stored}");
+            }
+        }
+    }
+}

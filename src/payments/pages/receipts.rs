@@ -1,0 +1,283 @@
+//! `/ke-toan/receipts`: money that came in, and where every đồng of it went.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::store::{self, Allocated, JournalRow, Receipt, ReceiptFilter, Tally};
+use super::{Pager, Search, page_number};
+use crate::clock::{Day, Instant};
+use crate::ids::{BillId, InvoiceId, PaymentId};
+use crate::money::Vnd;
+use crate::web::Web;
+use crate::web::errors::PageError;
+use crate::web::layout::{Shell, page};
+use crate::web::session::Accountant;
+
+/// Days shown when nothing is asked for.
+const DAYS_SHOWN: i64 = 30;
+const CHANNELS: [&str; 4] = ["BANK_TRANSFER", "GATEWAY", "WALLET", "CASH"];
+
+/// Filters and pages through receipts.
+#[derive(Clone, Debug, Template)]
+#[template(path = "payments/pages/receipts.html")]
+pub struct ReceiptsPage {
+    pub shell: Shell,
+    pub from: Day,
+    pub to: Day,
+    pub channel: String,
+    pub typed: String,
+    pub total: Tally,
+    pub rows: Vec<Receipt>,
+    pub pager: Pager,
+}
+
+impl ReceiptsPage {
+    fn sum(&self) -> String {
+        let Tally { count, amount, .. } = &self.total;
+        self.shell
+            .language
+            .t2("receipts-sum", ("count", count), ("amount", amount))
+    }
+
+    /// A page in the middle, and nothing found.
+    pub fn samples(shell: &Shell) -> Vec<Self> {
+        let total = |count, amount| Tally {
+            name: "ALL".to_owned(),
+            count,
+            amount: Vnd::new(amount),
+        };
+        let found = Self {
+            shell: shell.clone(),
+            from: Day::new(2026, 10, 25).expect("a day"),
+            to: Day::new(2026, 11, 23).expect("a day"),
+            channel: String::new(),
+            typed: String::new(),
+            total: total(128, 163_412_800),
+            rows: sample_receipts(),
+            pager: Pager {
+                base: "?".to_owned(),
+                page: 1,
+                has_next: true,
+            },
+        };
+        let nothing = Self {
+            channel: "WALLET".to_owned(),
+            typed: "Đặng Thị Ánh".to_owned(),
+            total: total(0, 0),
+            rows: Vec::new(),
+            pager: Pager::default(),
+            ..found.clone()
+        };
+        vec![found, nothing]
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ReceiptQuery {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    channel: String,
+    #[serde(default)]
+    q: String,
+    page: Option<i64>,
+}
+
+pub(super) async fn list(
+    State(web): State<Web>,
+    accountant: Accountant,
+    Query(query): Query<ReceiptQuery>,
+) -> Result<Response, PageError> {
+    let to = Day::parse_iso(&query.to).unwrap_or_else(|| web.app.clock.today());
+    let from = Day::parse_iso(&query.from).unwrap_or_else(|| to.plus_days(1 - DAYS_SHOWN));
+    let channel = CHANNELS
+        .into_iter()
+        .find(|known| *known == query.channel)
+        .unwrap_or_default();
+    let search = Search::read(&query.q);
+    let filter = ReceiptFilter {
+        from,
+        to,
+        channel: channel.to_owned(),
+        name: search.name,
+        code: search.code,
+    };
+    let number = page_number(query.page);
+    let (db, school) = (&web.app.db, &accountant.school_id);
+    let mut rows = store::receipts(db, school, &filter, number).await?;
+    let base = format!(
+        "?from={}&to={}&channel={channel}&q={}&",
+        from.iso(),
+        to.iso(),
+        url_text(&query.q)
+    );
+    let pager = Pager::of(&mut rows, base, number);
+    page(&ReceiptsPage {
+        shell: accountant.shell,
+        from,
+        to,
+        channel: channel.to_owned(),
+        typed: query.q,
+        total: store::receipts_total(db, school, &filter).await?,
+        rows,
+        pager,
+    })
+}
+
+/// A text as it may stand in a query.
+pub(super) fn url_text(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// One receipt: allocations, journal, invoice.
+#[derive(Clone, Debug, Template)]
+#[template(path = "payments/pages/receipt.html")]
+pub struct ReceiptPage {
+    pub shell: Shell,
+    pub receipt: Receipt,
+    pub allocations: Vec<Allocated>,
+    pub journal: Vec<JournalRow>,
+}
+
+impl ReceiptPage {
+    fn debit_total(&self) -> Vnd {
+        self.journal.iter().map(|row| row.debit).sum()
+    }
+
+    fn credit_total(&self) -> Vnd {
+        self.journal.iter().map(|row| row.credit).sum()
+    }
+
+    /// Settled with something left over, and without owner.
+    pub fn samples(shell: &Shell) -> Vec<Self> {
+        let part = |target: &str, name: Option<&str>, amount| Allocated {
+            target: target.to_owned(),
+            bill_id: name.map(|_| BillId::new("b1")),
+            bill_code: name.map(|_| "HPZ37MTFCKQPG".to_owned()),
+            line_name: name.map(str::to_owned),
+            amount: Vnd::new(amount),
+        };
+        let row = |account: &str, debit, credit| JournalRow {
+            seq: 17,
+            booked_day: Day::new(2026, 11, 23).expect("a day"),
+            account: account.to_owned(),
+            debit: Vnd::new(debit),
+            credit: Vnd::new(credit),
+        };
+        let receipts = sample_receipts();
+        vec![
+            Self {
+                shell: shell.clone(),
+                receipt: receipts[0].clone(),
+                allocations: vec![
+                    part(
+                        "BILL_LINE",
+                        Some("Bảo hiểm y tế học sinh năm 2027"),
+                        683_100,
+                    ),
+                    part("BILL_LINE", Some("Chăm sóc bán trú"), 150_000),
+                    part("BILL_LINE", Some("Tiền ăn bán trú"), 440_000),
+                    part("CREDIT", None, 26_900),
+                ],
+                journal: vec![
+                    row("112", 1_300_000, 0),
+                    row("338", 0, 1_123_100),
+                    row("531", 0, 150_000),
+                    row("131", 0, 26_900),
+                ],
+            },
+            Self {
+                shell: shell.clone(),
+                receipt: receipts[2].clone(),
+                allocations: vec![part("SUSPENSE", None, 956_200)],
+                journal: Vec::new(),
+            },
+        ]
+    }
+}
+
+pub(super) async fn show(
+    State(web): State<Web>,
+    accountant: Accountant,
+    Path(payment): Path<PaymentId>,
+) -> Result<Response, PageError> {
+    let (db, school) = (&web.app.db, &accountant.school_id);
+    let receipt = store::receipt(db, school, &payment)
+        .await?
+        .ok_or(PageError::NotFound)?;
+    page(&ReceiptPage {
+        receipt,
+        allocations: store::allocations(db, school, &payment).await?,
+        journal: store::journal(db, school, &payment).await?,
+        shell: accountant.shell,
+    })
+}
+
+/// Receipts of the samples: settled with invoice, cash on its way to one, without owner.
+pub(super) fn sample_receipts() -> Vec<Receipt> {
+    let settled = Receipt {
+        payment_id: PaymentId::new("pay1"),
+        channel: "BANK_TRANSFER".to_owned(),
+        provider: "sepay".to_owned(),
+        transaction_id: "92704".to_owned(),
+        memo: Some("HPZ37MTFCKQPG NGUYEN MINH AN".to_owned()),
+        amount: Vnd::new(1_300_000),
+        to_bills: Vnd::new(1_273_100),
+        to_credit: Vnd::new(26_900),
+        to_suspense: Vnd::ZERO,
+        paid_at: Instant::parse_local_iso("2026-11-23T09:15:04").expect("a moment"),
+        bill_id: Some(BillId::new("b1")),
+        bill_code: Some("HPZ37MTFCKQPG".to_owned()),
+        pupil_name: Some("Nguyễn Hoàng Minh An".to_owned()),
+        class_name: Some("6A1".to_owned()),
+        invoice_id: Some(InvoiceId::new("i1")),
+        invoice_symbol: Some("C26TAA".to_owned()),
+        invoice_number: Some(42),
+        invoice_state: Some("CODED".to_owned()),
+        invoice_signed: 1,
+    };
+    let cash = Receipt {
+        payment_id: PaymentId::new("pay2"),
+        channel: "CASH".to_owned(),
+        amount: Vnd::new(500_000),
+        to_bills: Vnd::new(500_000),
+        to_credit: Vnd::ZERO,
+        memo: None,
+        pupil_name: Some("Triệu Thị Thu Hà".to_owned()),
+        invoice_number: Some(43),
+        invoice_state: Some("NUMBERED".to_owned()),
+        invoice_signed: 0,
+        ..settled.clone()
+    };
+    let lost = Receipt {
+        payment_id: PaymentId::new("pay3"),
+        amount: Vnd::new(956_200),
+        to_bills: Vnd::ZERO,
+        to_credit: Vnd::ZERO,
+        to_suspense: Vnd::new(956_200),
+        memo: Some("BA NOI CHUYEN TIEN HOC CHO CHAU".to_owned()),
+        bill_id: None,
+        bill_code: None,
+        pupil_name: None,
+        class_name: None,
+        invoice_id: None,
+        invoice_symbol: None,
+        invoice_number: None,
+        invoice_state: None,
+        invoice_signed: 0,
+        ..settled.clone()
+    };
+    vec![settled, cash, lost]
+}

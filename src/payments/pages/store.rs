@@ -1,0 +1,459 @@
+//! What an accountant's pages read, always of one school.
+
+use crate::clock::{Day, Instant};
+use crate::ids::{BillId, InvoiceId, PaymentId, RoundId, SchoolId};
+use crate::money::Vnd;
+use crate::store::{Db, StoreError};
+
+/// Rows of one page of a list; one more is read to know whether there is a next page.
+pub const PAGE_ROWS: i64 = 50;
+
+/// A count and a sum under a name.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Tally {
+    pub name: String,
+    pub count: i64,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+}
+
+/// Money of one day by channel.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn collected(db: &Db, school: &SchoolId, day: Day) -> Result<Vec<Tally>, StoreError> {
+    db.sql(
+        "SELECT channel AS name, COUNT(*) AS count, CAST(SUM(amount) AS BIGINT) AS amount
+           FROM payment
+          WHERE school_id = $1 AND paid_day = $2
+          GROUP BY channel
+          ORDER BY channel",
+    )
+    .bind(school.clone())
+    .bind(day)
+    .all()
+    .await
+}
+
+/// Bills by state, with what is still owed on them.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn bills_by_state(db: &Db, school: &SchoolId) -> Result<Vec<Tally>, StoreError> {
+    db.sql(
+        "SELECT state AS name, COUNT(*) AS count,
+                CAST(SUM(amount_due - amount_paid) AS BIGINT) AS amount
+           FROM fee_bill
+          WHERE school_id = $1
+          GROUP BY state
+          ORDER BY state",
+    )
+    .bind(school.clone())
+    .all()
+    .await
+}
+
+/// Invoices by state, with their totals.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn invoices_by_state(db: &Db, school: &SchoolId) -> Result<Vec<Tally>, StoreError> {
+    db.sql(
+        "SELECT state AS name, COUNT(*) AS count, CAST(SUM(total) AS BIGINT) AS amount
+           FROM invoice
+          WHERE school_id = $1
+          GROUP BY state
+          ORDER BY state",
+    )
+    .bind(school.clone())
+    .all()
+    .await
+}
+
+/// Money whose owner is not known yet.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn open_suspense(db: &Db, school: &SchoolId) -> Result<Tally, StoreError> {
+    db.sql(
+        "SELECT 'OPEN' AS name, COUNT(*) AS count,
+                CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS amount
+           FROM suspense_item
+          WHERE school_id = $1 AND state = 'OPEN'",
+    )
+    .bind(school.clone())
+    .one()
+    .await
+}
+
+/// What the list of receipts is narrowed to. Empty texts narrow nothing.
+#[derive(Clone, Debug)]
+pub struct ReceiptFilter {
+    pub from: Day,
+    pub to: Day,
+    pub channel: String,
+    /// Folded name of a pupil, or part of it.
+    pub name: String,
+    /// A bill code.
+    pub code: String,
+}
+
+/// One receipt in a list.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Receipt {
+    pub payment_id: PaymentId,
+    pub channel: String,
+    pub provider: String,
+    pub transaction_id: String,
+    pub memo: Option<String>,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub to_bills: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub to_credit: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub to_suspense: Vnd,
+    pub paid_at: Instant,
+    pub bill_id: Option<BillId>,
+    pub bill_code: Option<String>,
+    pub pupil_name: Option<String>,
+    pub class_name: Option<String>,
+    pub invoice_id: Option<InvoiceId>,
+    pub invoice_symbol: Option<String>,
+    pub invoice_number: Option<i64>,
+    pub invoice_state: Option<String>,
+    /// 1 when there is a signed file to download.
+    pub invoice_signed: i64,
+}
+
+/// Receipts, newest first; one row more than a page shows.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn receipts(
+    db: &Db,
+    school: &SchoolId,
+    filter: &ReceiptFilter,
+    page: i64,
+) -> Result<Vec<Receipt>, StoreError> {
+    db.sql(
+        "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
+                p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
+                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                i.number AS invoice_number, i.state AS invoice_state,
+                CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
+           FROM payment p
+           LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
+           LEFT JOIN pupil u ON u.school_id = b.school_id AND u.pupil_id = b.pupil_id
+           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+          WHERE p.school_id = $1 AND p.paid_day >= $2 AND p.paid_day <= $3
+            AND ($4 = '' OR p.channel = $4)
+            AND ($5 = '' OR u.search_name LIKE '%' || $5 || '%')
+            AND ($6 = '' OR b.bill_code = $6)
+          ORDER BY p.paid_at DESC, p.payment_id DESC
+          LIMIT $7 OFFSET $8",
+    )
+    .bind(school.clone())
+    .bind(filter.from)
+    .bind(filter.to)
+    .bind(filter.channel.clone())
+    .bind(filter.name.clone())
+    .bind(filter.code.clone())
+    .bind(PAGE_ROWS + 1)
+    .bind(page * PAGE_ROWS)
+    .all()
+    .await
+}
+
+/// How many receipts fit the filter, and their sum.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn receipts_total(
+    db: &Db,
+    school: &SchoolId,
+    filter: &ReceiptFilter,
+) -> Result<Tally, StoreError> {
+    db.sql(
+        "SELECT 'ALL' AS name, COUNT(*) AS count,
+                CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) AS amount
+           FROM payment p
+           LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
+           LEFT JOIN pupil u ON u.school_id = b.school_id AND u.pupil_id = b.pupil_id
+          WHERE p.school_id = $1 AND p.paid_day >= $2 AND p.paid_day <= $3
+            AND ($4 = '' OR p.channel = $4)
+            AND ($5 = '' OR u.search_name LIKE '%' || $5 || '%')
+            AND ($6 = '' OR b.bill_code = $6)",
+    )
+    .bind(school.clone())
+    .bind(filter.from)
+    .bind(filter.to)
+    .bind(filter.channel.clone())
+    .bind(filter.name.clone())
+    .bind(filter.code.clone())
+    .one()
+    .await
+}
+
+/// One receipt.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn receipt(
+    db: &Db,
+    school: &SchoolId,
+    payment: &PaymentId,
+) -> Result<Option<Receipt>, StoreError> {
+    db.sql(
+        "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
+                p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
+                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                i.number AS invoice_number, i.state AS invoice_state,
+                CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
+           FROM payment p
+           LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
+           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+          WHERE p.school_id = $1 AND p.payment_id = $2",
+    )
+    .bind(school.clone())
+    .bind(payment.clone())
+    .optional()
+    .await
+}
+
+/// Receipts that settled a bill, newest first.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn receipts_of_bill(
+    db: &Db,
+    school: &SchoolId,
+    bill: &BillId,
+) -> Result<Vec<Receipt>, StoreError> {
+    db.sql(
+        "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
+                p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
+                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                i.number AS invoice_number, i.state AS invoice_state,
+                CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
+           FROM payment p
+           LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
+           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+          WHERE p.school_id = $1
+            AND p.payment_id IN (SELECT a.payment_id FROM allocation a
+                                  WHERE a.school_id = $1 AND a.bill_id = $2)
+          ORDER BY p.paid_at DESC, p.payment_id DESC",
+    )
+    .bind(school.clone())
+    .bind(bill.clone())
+    .all()
+    .await
+}
+
+/// Where a part of a receipt went.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Allocated {
+    pub target: String,
+    pub bill_id: Option<BillId>,
+    pub bill_code: Option<String>,
+    pub line_name: Option<String>,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+}
+
+/// The parts of a receipt, in the order they were given.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn allocations(
+    db: &Db,
+    school: &SchoolId,
+    payment: &PaymentId,
+) -> Result<Vec<Allocated>, StoreError> {
+    db.sql(
+        "SELECT a.target, a.bill_id, b.bill_code, l.name AS line_name, a.amount
+           FROM allocation a
+           LEFT JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+           LEFT JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
+                                AND l.line_no = a.line_no
+          WHERE a.school_id = $1 AND a.payment_id = $2
+          ORDER BY a.seq",
+    )
+    .bind(school.clone())
+    .bind(payment.clone())
+    .all()
+    .await
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct JournalRow {
+    pub seq: i64,
+    pub booked_day: Day,
+    pub account: String,
+    #[sqlx(try_from = "i64")]
+    pub debit: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub credit: Vnd,
+}
+
+/// What the journal says about a receipt.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn journal(
+    db: &Db,
+    school: &SchoolId,
+    payment: &PaymentId,
+) -> Result<Vec<JournalRow>, StoreError> {
+    db.sql(
+        "SELECT l.seq, e.booked_day, l.account, l.debit, l.credit
+           FROM journal_entry e
+           JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
+          WHERE e.school_id = $1 AND e.source_id = $2
+          ORDER BY l.seq, l.line_no",
+    )
+    .bind(school.clone())
+    .bind(payment.clone())
+    .all()
+    .await
+}
+
+/// One bill in a list.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct BillRow {
+    pub bill_id: BillId,
+    pub bill_code: String,
+    pub pupil_name: String,
+    pub class_name: String,
+    pub title: String,
+    pub state: String,
+    pub due_day: Day,
+    #[sqlx(try_from = "i64")]
+    pub amount_due: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub amount_paid: Vnd,
+}
+
+/// Bills by class and name; empty texts narrow nothing. One row more than a page shows.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn bills(
+    db: &Db,
+    school: &SchoolId,
+    (name, code, state): (&str, &str, &str),
+    page: i64,
+) -> Result<Vec<BillRow>, StoreError> {
+    db.sql(
+        "SELECT b.bill_id, b.bill_code, b.pupil_name, b.class_name, b.title, b.state, b.due_day,
+                b.amount_due, b.amount_paid
+           FROM fee_bill b
+           JOIN pupil u ON u.school_id = b.school_id AND u.pupil_id = b.pupil_id
+          WHERE b.school_id = $1
+            AND ($2 = '' OR u.search_name LIKE '%' || $2 || '%')
+            AND ($3 = '' OR b.bill_code = $3)
+            AND ($4 = '' OR b.state = $4)
+          ORDER BY b.class_name, u.search_name, b.bill_id
+          LIMIT $5 OFFSET $6",
+    )
+    .bind(school.clone())
+    .bind(name.to_owned())
+    .bind(code.to_owned())
+    .bind(state.to_owned())
+    .bind(PAGE_ROWS + 1)
+    .bind(page * PAGE_ROWS)
+    .all()
+    .await
+}
+
+/// Money a person must assign.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SuspenseRow {
+    pub payment_id: PaymentId,
+    pub reason: String,
+    /// JSON list of bill codes that may be meant.
+    pub candidates: String,
+    pub state: String,
+    pub memo: Option<String>,
+    pub paid_at: Instant,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+}
+
+/// Open items first, then newest first.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn suspense(
+    db: &Db,
+    school: &SchoolId,
+    page: i64,
+) -> Result<Vec<SuspenseRow>, StoreError> {
+    db.sql(
+        "SELECT s.payment_id, s.reason, s.candidates, s.state, p.memo, p.paid_at, s.amount
+           FROM suspense_item s
+           JOIN payment p ON p.school_id = s.school_id AND p.payment_id = s.payment_id
+          WHERE s.school_id = $1
+          ORDER BY CASE WHEN s.state = 'OPEN' THEN 0 ELSE 1 END, p.paid_at DESC, s.payment_id
+          LIMIT $2 OFFSET $3",
+    )
+    .bind(school.clone())
+    .bind(PAGE_ROWS + 1)
+    .bind(page * PAGE_ROWS)
+    .all()
+    .await
+}
+
+/// One billing round.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RoundRow {
+    pub round_id: RoundId,
+    pub name: String,
+    pub school_year: String,
+    pub charge_day: Day,
+    pub due_day: Day,
+    pub state: String,
+    pub published_at: Option<Instant>,
+    pub bill_count: i64,
+    #[sqlx(try_from = "i64")]
+    pub total_due: Vnd,
+}
+
+/// Newest first.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn rounds(db: &Db, school: &SchoolId) -> Result<Vec<RoundRow>, StoreError> {
+    db.sql(
+        "SELECT round_id, name, school_year, charge_day, due_day, state, published_at, bill_count,
+                total_due
+           FROM billing_round
+          WHERE school_id = $1
+          ORDER BY charge_day DESC, round_id DESC",
+    )
+    .bind(school.clone())
+    .all()
+    .await
+}
+
+/// The best file of an invoice of this school.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn invoice_file(
+    db: &Db,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+) -> Result<Option<crate::fees::pages::store::InvoiceFile>, StoreError> {
+    db.sql(
+        "SELECT symbol, number, COALESCE(coded_xml, xml) AS xml
+           FROM invoice
+          WHERE school_id = $1 AND invoice_id = $2",
+    )
+    .bind(school.clone())
+    .bind(invoice.clone())
+    .optional()
+    .await
+}
