@@ -234,8 +234,8 @@ fn grades(
     let mut grades = Vec::new();
     for part in text.split([',', ';']).map(str::trim) {
         let (first, last) = part.split_once(['-', '–']).unwrap_or((part, part));
-        let first = super::fields::parse_grade(first.trim());
-        let last = super::fields::parse_grade(last.trim());
+        let first = super::values::parse_grade(first.trim());
+        let last = super::values::parse_grade(last.trim());
         match (first, last) {
             (Some(first), Some(last))
                 if first <= last

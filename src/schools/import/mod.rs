@@ -16,6 +16,7 @@ mod roster;
 mod sheet;
 mod store;
 mod units;
+mod values;
 
 use sha2::{Digest, Sha256};
 

@@ -9,6 +9,9 @@ pub(super) const PROBLEMS_MAX: usize = 1_000;
 /// Of a wrong value this much is repeated.
 const VALUE_SHOWN_CHARS: usize = 60;
 
+/// Missing pupils shown by name; the report holds all.
+const MISSING_SHOWN_MAX: usize = 50;
+
 /// The four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportKind {
@@ -108,8 +111,11 @@ impl fmt::Display for ImportReport {
                 "  Có {} học sinh đang học không có trong tệp (giữ nguyên):",
                 self.missing.len()
             )?;
-            for pupil in &self.missing {
+            for pupil in self.missing.iter().take(MISSING_SHOWN_MAX) {
                 writeln!(f, "    {pupil}")?;
+            }
+            if let Some(more) = self.missing.len().checked_sub(MISSING_SHOWN_MAX + 1) {
+                writeln!(f, "    … và {} em khác", more + 1)?;
             }
         }
         for note in &self.notes {
@@ -122,7 +128,7 @@ impl fmt::Display for ImportReport {
 /// Why a file as a whole is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileProblem {
-    #[error("Tệp lớn hơn {} MB", super::IMPORT_BYTES_MAX / 1024 / 1024)]
+    #[error("Tệp lớn hơn {} MB, hoặc quá lớn khi giải nén", super::IMPORT_BYTES_MAX / 1024 / 1024)]
     TooLarge,
     #[error(
         "Tệp có hơn {} dòng dữ liệu; hãy chia thành nhiều tệp",

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
-use super::fields::{self, Fields, leading_grade};
+use super::fields::Fields;
 use super::report::{FileProblem, ImportKind, ImportReport, ProblemCode, RowProblems};
 use super::sheet::{self, Column, Sheet, optional, required};
 use super::store;
+use super::values::{leading_grade, quantity};
 use super::{Batch, ImportFailure};
 use crate::App;
 use crate::clock::Day;
@@ -204,7 +205,7 @@ fn quantities(
     let mut found = Vec::with_capacity(sheet.choices.len());
     for (_, place) in &sheet.choices {
         let cell = sheet.cell_at(line, *place);
-        match fields::quantity(cell) {
+        match quantity(cell) {
             Ok(quantity) => found.push(quantity),
             Err((code, message)) => {
                 all_good = false;

@@ -3,10 +3,8 @@
 //! Everything is bounded before it is believed: a 20 MB archive can unpack to gigabytes, and a
 //! sheet of two cells can claim a million rows.
 
-use std::io::{Cursor, Read};
-
-use calamine::{DataRef, Reader, Xlsx};
-use rust_decimal::Decimal;
+mod csv;
+mod xlsx;
 
 use super::report::FileProblem;
 use super::{IMPORT_BYTES_MAX, IMPORT_ROWS_MAX};
@@ -18,9 +16,7 @@ pub const HEADER_LINES_MAX: usize = 20;
 pub const COLUMNS_MAX: u32 = 200;
 /// Longer cells are cut and reported.
 pub const CELL_CHARS_MAX: usize = 1_000;
-const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
-const SHEETS_MAX: usize = 10;
 /// A column whose title begins so (folded) counts what a pupil chose of a fee item.
 const CHOICE_TITLE: &str = "chon ";
 
@@ -185,11 +181,11 @@ pub fn read(bytes: &[u8], layout: &[Column], choices: bool) -> Result<Sheet, Fil
         return Err(FileProblem::TooLarge);
     }
     let mut grids = if bytes.starts_with(b"PK") {
-        xlsx(bytes)?
+        xlsx::grids(bytes)?
     } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
         return Err(FileProblem::OldFormat);
     } else {
-        csv(&decoded(bytes)?, layout)?
+        csv::grids(bytes, layout)?
     };
     let mut nearest: Option<Vec<String>> = None;
     for grid in &mut grids {
@@ -252,139 +248,6 @@ impl Grid {
         }
         Ok(())
     }
-}
-
-fn xlsx(bytes: &[u8]) -> Result<Vec<Grid>, FileProblem> {
-    check_archive(bytes)?;
-    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| FileProblem::Unreadable)?;
-    let mut grids = Vec::new();
-    for name in book.sheet_names().into_iter().take(SHEETS_MAX) {
-        // Chart sheets have no cells.
-        let Ok(mut cells) = book.worksheet_cells_reader(&name) else {
-            continue;
-        };
-        let mut grid = Grid::default();
-        while let Some(cell) = cells.next_cell().map_err(|_| FileProblem::Unreadable)? {
-            let (row, column) = cell.get_position();
-            grid.push(u64::from(row) + 1, column, xlsx_cell(cell.get_value()))?;
-        }
-        grids.push(grid);
-    }
-    Ok(grids)
-}
-
-/// Unpacks every entry into nothing, to know that it stays below the limit whatever it declares.
-fn check_archive(bytes: &[u8]) -> Result<(), FileProblem> {
-    let mut archive =
-        zip::ZipArchive::new(Cursor::new(bytes)).map_err(|_| FileProblem::Unreadable)?;
-    if archive.index_for_name("content.xml").is_some() {
-        return Err(FileProblem::OldFormat);
-    }
-    let mut left = UNPACKED_BYTES_MAX;
-    for index in 0..archive.len() {
-        let entry = archive
-            .by_index(index)
-            .map_err(|_| FileProblem::Unreadable)?;
-        let unpacked = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink())
-            .map_err(|_| FileProblem::Unreadable)?;
-        left = left.checked_sub(unpacked).ok_or(FileProblem::TooLarge)?;
-    }
-    Ok(())
-}
-
-fn xlsx_cell(value: &DataRef<'_>) -> Cell {
-    match value {
-        DataRef::Empty => Cell::Empty,
-        DataRef::Int(number) => Cell::Number(number.to_string()),
-        DataRef::Float(number) => Cell::Number(as_shown(*number)),
-        DataRef::String(text) => Cell::text(text),
-        DataRef::SharedString(text) => Cell::text(text),
-        DataRef::Bool(true) => Cell::Text("TRUE".to_owned()),
-        DataRef::Bool(false) => Cell::Text("FALSE".to_owned()),
-        DataRef::DateTime(moment) if moment.is_datetime() => {
-            let (year, month, day, ..) = moment.to_ymd_hms_milli();
-            Day::new(i32::from(year), month, day).map_or_else(
-                || Cell::Error(format!("{day:02}/{month:02}/{year}")),
-                Cell::Day,
-            )
-        }
-        DataRef::DateTime(duration) => Cell::Error(as_shown(duration.as_f64())),
-        DataRef::DateTimeIso(text) => text
-            .get(..10)
-            .and_then(Day::parse_iso)
-            .map_or_else(|| Cell::text(text), Cell::Day),
-        DataRef::DurationIso(text) => Cell::text(text),
-        DataRef::Error(error) => Cell::Error(error.to_string()),
-    }
-}
-
-/// A spreadsheet keeps and shows 15 digits; what its float has beyond them is noise of its own.
-fn as_shown(number: f64) -> String {
-    Decimal::from_scientific(&format!("{number:.14e}")).map_or_else(
-        |_| number.to_string(),
-        |exact| exact.normalize().to_string(),
-    )
-}
-
-fn decoded(bytes: &[u8]) -> Result<String, FileProblem> {
-    let text = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        _ => String::from_utf8(bytes.to_vec()).ok(),
-    };
-    text.filter(|text| !text.contains('\0'))
-        .ok_or(FileProblem::Encoding)
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
-        .collect::<Result<_, _>>()
-        .ok()
-}
-
-/// Reads with the separator that gives the most known titles.
-fn csv(text: &str, layout: &[Column]) -> Result<Vec<Grid>, FileProblem> {
-    let mut best: (usize, u8) = (0, b',');
-    for separator in [b';', b',', b'\t'] {
-        let head = csv_grid(text, separator, HEADER_LINES_MAX)?;
-        let known = head
-            .lines
-            .iter()
-            .map(|line| known_titles(line, layout))
-            .max();
-        best = best.max((known.unwrap_or(0), separator));
-    }
-    Ok(vec![csv_grid(text, best.1, usize::MAX)?])
-}
-
-fn csv_grid(text: &str, separator: u8, records_max: usize) -> Result<Grid, FileProblem> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(separator)
-        .from_reader(text.as_bytes());
-    let mut grid = Grid::default();
-    for record in reader.records().take(records_max) {
-        let record = record.map_err(|_| FileProblem::Unreadable)?;
-        let number = record.position().map_or(0, |at| line_of(text, at));
-        for (column, field) in (0u32..).zip(&record) {
-            grid.push(number, column, Cell::text(field))?;
-        }
-    }
-    Ok(grid)
-}
-
-/// The reader notes where it began to look, which is before the empty lines it then skipped.
-fn line_of(text: &str, at: &::csv::Position) -> u64 {
-    let begin = usize::try_from(at.byte()).unwrap_or(usize::MAX);
-    let skipped = text.as_bytes().get(begin..).unwrap_or_default();
-    let skipped = skipped.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-    at.line() + super::report::count(skipped.filter(|b| **b == b'\n').count())
 }
 
 /// A title as it is compared: folded, without what stands in parentheses (units, examples).
@@ -561,18 +424,5 @@ mod tests {
         assert_eq!(refused(long.as_bytes()), FileProblem::TooManyRows);
         let wide = format!("Mã HS;Họ tên\n{}", "1;".repeat(300));
         assert_eq!(refused(wide.as_bytes()), FileProblem::TooManyColumns);
-    }
-
-    #[test]
-    fn numbers_of_a_spreadsheet_are_what_it_shows() {
-        for (float, shown) in [
-            (113_850.0, "113850"),
-            (0.045, "0.045"),
-            (0.1 + 0.2, "0.3"),
-            (912_345_678.0, "912345678"),
-            (-2.5, "-2.5"),
-        ] {
-            assert_eq!(as_shown(float), shown);
-        }
     }
 }

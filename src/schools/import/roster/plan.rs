@@ -287,10 +287,12 @@ fn choose(
             continue;
         }
         let quantity = quantity.map(|quantity| quantity.to_string());
-        let before = rows.first().filter(|row| row.valid_to.is_none());
-        if before.map(|row| &row.quantity) == quantity.as_ref()
-            && before.is_some() == !rows.is_empty()
-        {
+        let same = match (rows.first(), &quantity) {
+            (None, None) => true,
+            (Some(row), Some(quantity)) => row.valid_to.is_none() && row.quantity == *quantity,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if same {
             continue;
         }
         changed = true;
