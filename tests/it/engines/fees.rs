@@ -439,3 +439,21 @@ async fn a_code_in_use_is_drawn_again() {
         sums_hold(&db).await;
     }
 }
+
+#[tokio::test]
+async fn of_two_who_publish_at_once_one_writes() {
+    for (db, _keep) in fresh_databases().await {
+        school(&db).await;
+        let app = app(&db, "2026-06-25");
+        let school = SchoolId::new(SCHOOL);
+        let round = round(&app, "Đợt 1", &[("HP", 1)]).await.unwrap();
+        let (one, other) = tokio::join!(
+            publish(&app, &school, &round),
+            publish(&app, &school, &round)
+        );
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_ne!(one.before, other.before);
+        assert_eq!((one.bills, one.total_due), (other.bills, other.total_due));
+        assert_eq!(bills(&db).await.len(), 3);
+    }
+}
