@@ -37,6 +37,8 @@ pub enum StoreError {
     Sql(#[from] sqlx::Error),
     #[error("database address {address:?} is not understood: use sqlite://FILE or postgres://…")]
     Address { address: String },
+    #[error("no database file {file:?}")]
+    Missing { file: String },
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// What is stored contradicts itself: a defect, or somebody changed rows by hand.
@@ -85,6 +87,22 @@ impl Db {
     /// [`StoreError`] when the address is not understood, the server does not answer, or a migration fails.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
         Self::open_with(address, Durability::Full).await
+    }
+
+    /// As [`open`](Self::open), but an embedded database must be there already: for tools that look
+    /// at books and must not answer "all well" about an empty new file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the file is missing.
+    pub async fn open_existing(address: &str) -> Result<Self, StoreError> {
+        if let Some(file) = address.strip_prefix("sqlite://")
+            && !Path::new(file).is_file()
+        {
+            return Err(StoreError::Missing {
+                file: file.to_owned(),
+            });
+        }
+        Self::open(address).await
     }
 
     /// As [`open`](Self::open), with a chosen durability for SQLite.

@@ -32,6 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::App;
 use crate::fees::pages as fees;
+use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::reports::pages as reports;
 use errors::PageError;
@@ -99,6 +100,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
     Router::new()
         .merge(fees::routes())
         .merge(payments::routes())
+        .merge(payer_routes())
         .merge(reports::routes())
         .route("/dang-nhap", get(sign_in::show).post(sign_in::sign_in))
         .route("/dang-xuat", post(sign_in::sign_out))

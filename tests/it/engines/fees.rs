@@ -21,13 +21,14 @@ fn day(text: &str) -> Day {
 }
 
 fn app(db: &Db, today: &str) -> App {
-    App {
-        db: db.clone(),
-        clock: Clock::settable(day(today).start().plus_seconds(9 * 3600)),
-        ids: Ids::seeded(7),
-        seal: SealingKey::from_bytes([7; 32]).into(),
-        public_url: "http://localhost".into(),
-    }
+    let clock = Clock::settable(day(today).start().plus_seconds(9 * 3600));
+    App::tool(
+        db.clone(),
+        clock,
+        Ids::seeded(7),
+        SealingKey::from_bytes([7; 32]),
+    )
+    .unwrap()
 }
 
 fn item(code: &str, class: CollectionClass, calculation: Calculation, opt_in: OptIn) -> NewItem {

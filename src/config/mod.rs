@@ -1,0 +1,141 @@
+//! The configuration file: one section a concern, unknown keys refused, secrets only as files.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cấu hình {path}: {problem}")]
+pub struct ConfigError {
+    pub path: String,
+    /// With line and key, as the parser says.
+    pub problem: String,
+}
+
+/// `hocphi.toml`. Every key has a default that suits one machine with embedded SQLite, except what
+/// only the operator can know.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub secrets: Secrets,
+    pub adapters: Adapters,
+    /// Without it invoices are numbered and signed, and wait for a carrier.
+    pub tax: Option<Tax>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// As browsers and providers see it; behind a proxy this is the `https://` address.
+    pub public_url: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Self {
+            listen,
+            public_url: format!("http://{listen}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite://FILE` or `postgres://USER@HOST/NAME`.
+    pub url: String,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://hocphi-data/hocphi.db".into(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// 64 hex digits, made at the first start. Whoever loses it loses every stored credential.
+    pub master_key_file: PathBuf,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            master_key_file: "hocphi-data/master.key".into(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adapters {
+    /// Folders here are loaded beside, and instead of, the adapters in the program.
+    pub directory: Option<PathBuf>,
+}
+
+/// The certified transmission provider (T-VAN) that carries invoices to the tax authority.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tax {
+    pub carrier_url: String,
+    /// File that holds the carrier's access token.
+    pub token_file: PathBuf,
+    /// `MNGui` of our envelopes, as agreed with the carrier, e.g. `V0100233488`.
+    pub sender: String,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file and the line.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let problem = |problem: String| ConfigError {
+            path: file.display().to_string(),
+            problem,
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| problem(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| problem(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_refused_by_name() {
+        let error =
+            toml::from_str::<Config>("[server]\nlisten_on = \"127.0.0.1:1\"\n").unwrap_err();
+        assert!(error.to_string().contains("listen_on"));
+    }
+
+    #[test]
+    fn the_example_of_the_readme_is_understood() {
+        let text = r#"
+            [server]
+            listen = "0.0.0.0:8080"
+            public_url = "https://hocphi.example.vn"
+            [database]
+            url = "postgres://hocphi@db.example.vn/hocphi"
+            [secrets]
+            master_key_file = "/etc/hocphi/master.key"
+            [tax]
+            carrier_url = "https://tvan.example.vn"
+            token_file = "/etc/hocphi/tvan.token"
+            sender = "V0100233488"
+        "#;
+        let config: Config = toml::from_str(text).unwrap();
+        assert_eq!(config.server.public_url, "https://hocphi.example.vn");
+        assert!(config.tax.is_some());
+    }
+}

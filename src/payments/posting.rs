@@ -1,0 +1,108 @@
+//! One batch of arrivals, one transaction.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::books::{Arrival, Chart, Receipt};
+use super::chart::Charts;
+use super::{posting_store, rules, snapshot};
+use crate::clock::Clock;
+use crate::fees;
+use crate::ids::{Ids, SchoolId};
+use crate::jobs::{self, NewJob, Wake};
+use crate::ledger;
+use crate::store::{Db, StoreError, Tx};
+
+/// The job that issues the invoice of a payment; `invoices` owns its handler.
+pub const ISSUE_INVOICE: &str = "invoice.issue";
+
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("bills cannot be priced for the day of payment: {0}")]
+    Pricing(#[from] fees::service::FeeError),
+}
+
+/// What posting needs.
+#[derive(Clone, Debug)]
+pub struct Poster {
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub wake: Wake,
+    pub charts: Charts,
+}
+
+/// Posts a batch: inbox, payments, allocations, bills, credits, suspense, journal and jobs, all or
+/// nothing. Answers a receipt for each arrival, in order. The receipts may be acknowledged: when
+/// this returns, the transaction is durable.
+///
+/// # Errors
+/// [`PostError`] when the transaction as a whole failed; nothing was written.
+pub async fn post(poster: &Poster, arrivals: Vec<Arrival>) -> Result<Vec<Receipt>, PostError> {
+    if arrivals.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schools: BTreeSet<SchoolId> = arrivals
+        .iter()
+        .map(|arrival| arrival.school_id.clone())
+        .collect();
+    let charts = poster
+        .charts
+        .of(&poster.db, &schools, poster.clock.now())
+        .await?;
+    let inner = poster.clone();
+    let receipts = poster
+        .db
+        .write("payments.post", async move |tx: &mut Tx| {
+            post_in(tx, &inner, &arrivals, &charts, &schools).await
+        })
+        .await?;
+    poster.wake.now();
+    Ok(receipts)
+}
+
+async fn post_in(
+    tx: &mut Tx,
+    poster: &Poster,
+    arrivals: &[Arrival],
+    charts: &HashMap<SchoolId, Chart>,
+    schools: &BTreeSet<SchoolId>,
+) -> Result<Vec<Receipt>, PostError> {
+    let now = poster.clock.now();
+    let schools: Vec<SchoolId> = schools.iter().cloned().collect();
+    let mut heads = ledger::lock_heads(tx, &schools).await?;
+    let mut books = snapshot::read(tx, arrivals, charts.clone()).await?;
+    // A premium that follows the day of payment may have changed since the bill was printed.
+    let stale = snapshot::stale_bills(tx, &books, arrivals).await?;
+    if !stale.is_empty() {
+        for (paid_on, bills) in stale {
+            fees::service::reprice(tx, &bills, paid_on).await?;
+        }
+        books = snapshot::read(tx, arrivals, charts.clone()).await?;
+    }
+    let plan = rules::plan(&mut books, arrivals);
+    posting_store::write(tx, &plan, arrivals, now).await?;
+    ledger::append(tx, &mut heads, &plan.postings).await?;
+    let follow_up: Vec<NewJob> = plan
+        .payments
+        .iter()
+        .filter(|payment| payment.to_bills.is_positive())
+        .map(|payment| NewJob {
+            school_id: arrivals[payment.arrival].school_id.clone(),
+            kind: ISSUE_INVOICE,
+            subject: arrivals[payment.arrival].payment_id.to_string(),
+            run_at: now,
+        })
+        .collect();
+    jobs::enqueue(tx, &poster.ids, &follow_up, now).await?;
+    for repeat in plan.repeats.iter().filter(|(_, conflict)| *conflict) {
+        tracing::warn!(
+            school.id = %repeat.0.0,
+            provider = repeat.0.1,
+            notice.key = repeat.0.2,
+            "a provider repeated a notice with another meaning"
+        );
+    }
+    Ok(plan.receipts)
+}

@@ -1,0 +1,548 @@
+//! What a notice does to the books. Pure: a snapshot and arrivals in, rows to write out.
+
+use hocphi_adapters::contract::{
+    Decision, Notice, OrderState, OrderView, Outcome, Reason, Status, decide,
+};
+use sha2::{Digest, Sha256};
+
+use super::allocation::{OpenLine, allocate};
+use super::books::{
+    AllocationRow, Arrival, AttemptView, BillView, Channel, Chart, Known, NoticeKey, NoticeRow,
+    PaymentRow, Plan, Receipt, Snapshot, StoredOutcome, SuspenseReason, SuspenseRow, Target,
+};
+use crate::clock::{Day, Instant};
+use crate::ids::{BillId, FeeItemId, PaymentId, PupilId};
+use crate::ledger::{EntryKind, Line, Posting, Side};
+use crate::money::Vnd;
+
+/// More than any transfer: a larger amount is a provider's defect and must not reach the books.
+const AMOUNT_MAX: Vnd = Vnd::new(1_000_000_000_000_000);
+
+/// Decides every arrival in turn. An arrival that cannot be posted is answered
+/// [`Outcome::Temporary`] and leaves no trace; its neighbours are not touched.
+pub fn plan(snapshot: &mut Snapshot, arrivals: &[Arrival]) -> Plan {
+    let mut plan = Plan::default();
+    for (place, arrival) in arrivals.iter().enumerate() {
+        let receipt = Planner {
+            snapshot,
+            plan: &mut plan,
+            place,
+            arrival,
+        }
+        .decide();
+        plan.receipts.push(receipt);
+    }
+    plan
+}
+
+/// Identity of a notice: the transaction for money that moved, otherwise the order with the status,
+/// so that "pending" and "paid" of one order are two notices.
+pub fn notice_key(arrival: &Arrival) -> NoticeKey {
+    let notice = &arrival.notice;
+    let key = match (&notice.transaction_id, notice.status) {
+        (Some(transaction), Status::Paid) => transaction.clone(),
+        (transaction, status) => format!(
+            "{}:{status:?}",
+            transaction
+                .as_deref()
+                .or(notice.order_ref.as_deref())
+                .unwrap_or("none")
+        ),
+    };
+    (arrival.school_id.clone(), arrival.provider.clone(), key)
+}
+
+/// When the payer's money was received, by the provider's word; never later than we heard of it.
+pub fn paid_when(arrival: &Arrival) -> Instant {
+    arrival
+        .notice
+        .occurred_at_unix
+        .map_or(arrival.received_at, Instant::from_unix)
+        .min(arrival.received_at)
+}
+
+/// Digest of a notice's meaning: the same key with another fingerprint is a conflict.
+pub fn fingerprint(notice: &Notice) -> String {
+    let meaning = format!(
+        "{:?}|{}|{}|{:?}",
+        notice.order_ref,
+        notice.amount.get(),
+        notice.currency,
+        notice.status
+    );
+    hex::encode(&Sha256::digest(meaning)[..16])
+}
+
+struct Planner<'a> {
+    snapshot: &'a mut Snapshot,
+    plan: &'a mut Plan,
+    place: usize,
+    arrival: &'a Arrival,
+}
+
+/// Where money goes before it is spread over lines.
+enum Destination {
+    Bills(Vec<BillId>),
+    Suspense(SuspenseReason, Vec<String>),
+}
+
+impl Planner<'_> {
+    fn decide(mut self) -> Receipt {
+        let key = notice_key(self.arrival);
+        let print = fingerprint(&self.arrival.notice);
+        if let Some(known) = self.snapshot.known.get(&key) {
+            let conflict = known.fingerprint != print;
+            let receipt = Receipt {
+                outcome: repeated(known.outcome),
+                decision: Decision::AlreadyApplied,
+                reason: None,
+                payment_id: known.payment_id.clone(),
+            };
+            self.plan.repeats.push((key, conflict));
+            return receipt;
+        }
+        let destination = self.destination();
+        let view = self.order_view(&destination);
+        let (decision, reason, outcome) =
+            decide(self.arrival.settlement, &self.arrival.notice, view.as_ref());
+        let Ok(payment_id) = self.post(&destination, decision, reason) else {
+            return Receipt {
+                outcome: Outcome::Temporary,
+                decision: Decision::HoldReview,
+                reason: None,
+                payment_id: None,
+            };
+        };
+        let stored = match outcome {
+            Outcome::UnknownOrder => StoredOutcome::UnknownOrder,
+            Outcome::AmountDiffers => StoredOutcome::AmountDiffers,
+            Outcome::Unusable | Outcome::NotAuthentic => StoredOutcome::Unusable,
+            Outcome::Accepted | Outcome::Repeated | Outcome::Temporary => StoredOutcome::Accepted,
+        };
+        self.snapshot.known.insert(
+            key.clone(),
+            Known {
+                outcome: stored,
+                fingerprint: print.clone(),
+                payment_id: payment_id.clone(),
+            },
+        );
+        self.plan.notices.push(NoticeRow {
+            key,
+            arrival: self.place,
+            fingerprint: print,
+            decision,
+            reason,
+            outcome: stored,
+            payment_id: payment_id.clone(),
+        });
+        Receipt {
+            outcome,
+            decision,
+            reason,
+            payment_id,
+        }
+    }
+
+    fn destination(&self) -> Destination {
+        match &self.arrival.target {
+            Target::Bill(bill_id) => Destination::Bills(vec![bill_id.clone()]),
+            Target::Order(order_ref) => match self.attempt(order_ref) {
+                None => Destination::Suspense(SuspenseReason::UnknownReference, Vec::new()),
+                // Another amount than we asked for was charged: an alarm, not a payment of this bill.
+                Some(attempt) if attempt.amount != self.arrival.notice.amount => {
+                    Destination::Suspense(SuspenseReason::AmountDiffers, Vec::new())
+                }
+                Some(attempt) => Destination::Bills(vec![attempt.bill_id.clone()]),
+            },
+            Target::Codes { codes, suggestions } => self.by_codes(codes, suggestions),
+        }
+    }
+
+    fn by_codes(&self, codes: &[String], suggestions: &[String]) -> Destination {
+        let mut bills = Vec::new();
+        let mut elsewhere = false;
+        for code in codes {
+            match self.snapshot.codes.get(code) {
+                Some((school, bill)) if *school == self.arrival.school_id => {
+                    bills.push(bill.clone());
+                }
+                Some(_) => elsewhere = true,
+                None => {}
+            }
+        }
+        let all_found = bills.len() == codes.len();
+        match bills.as_slice() {
+            [_] if all_found => Destination::Bills(bills),
+            // Several children in one transfer: settled unattended only when it adds up exactly.
+            [_, _, ..] if all_found => {
+                let open: Vnd = bills
+                    .iter()
+                    .filter_map(|bill| self.snapshot.bills.get(bill))
+                    .map(BillView::outstanding)
+                    .sum();
+                if open == self.arrival.notice.amount {
+                    Destination::Bills(bills)
+                } else {
+                    Destination::Suspense(SuspenseReason::SeveralBills, codes.to_vec())
+                }
+            }
+            [_, ..] => Destination::Suspense(SuspenseReason::SeveralBills, codes.to_vec()),
+            [] if elsewhere => Destination::Suspense(SuspenseReason::OtherSchool, codes.to_vec()),
+            [] if !codes.is_empty() => {
+                Destination::Suspense(SuspenseReason::UnknownReference, codes.to_vec())
+            }
+            // A damaged code is offered to a clerk only when it is an open bill of this school.
+            [] => Destination::Suspense(
+                SuspenseReason::NoReference,
+                suggestions
+                    .iter()
+                    .filter(|code| self.is_open_here(code))
+                    .cloned()
+                    .collect(),
+            ),
+        }
+    }
+
+    fn is_open_here(&self, code: &str) -> bool {
+        self.snapshot
+            .codes
+            .get(code)
+            .filter(|(school, _)| *school == self.arrival.school_id)
+            .and_then(|(_, bill)| self.snapshot.bills.get(bill))
+            .is_some_and(|bill| bill.outstanding().is_positive())
+    }
+
+    fn attempt(&self, order_ref: &str) -> Option<&AttemptView> {
+        self.snapshot
+            .attempts
+            .get(&(self.arrival.school_id.clone(), order_ref.to_owned()))
+    }
+
+    /// The order as the shared rule of all providers sees it.
+    fn order_view(&self, destination: &Destination) -> Option<OrderView> {
+        if let Target::Order(order_ref) = &self.arrival.target {
+            let attempt = self.attempt(order_ref)?;
+            return Some(OrderView {
+                amount: attempt.amount,
+                state: attempt.state,
+                applied_transaction: None,
+            });
+        }
+        let Destination::Bills(bills) = destination else {
+            return None;
+        };
+        let open: Vnd = bills
+            .iter()
+            .filter_map(|bill| self.snapshot.bills.get(bill))
+            .map(BillView::outstanding)
+            .sum();
+        Some(OrderView {
+            amount: open,
+            state: if open.is_zero() {
+                OrderState::Paid
+            } else {
+                OrderState::Open
+            },
+            applied_transaction: None,
+        })
+    }
+
+    /// Books the money, if money moved. Fails without leaving anything behind.
+    fn post(
+        &mut self,
+        destination: &Destination,
+        decision: Decision,
+        reason: Option<Reason>,
+    ) -> Result<Option<PaymentId>, ()> {
+        let notice = &self.arrival.notice;
+        let ours = !matches!(
+            reason,
+            Some(
+                Reason::WrongMerchant | Reason::WrongCurrency | Reason::Outgoing | Reason::TestPing
+            )
+        );
+        let transaction_id = match &notice.transaction_id {
+            Some(id) if notice.status == Status::Paid && ours && notice.amount.is_positive() => {
+                id.clone()
+            }
+            _ => {
+                self.note_failure(decision);
+                return Ok(None);
+            }
+        };
+        if notice.amount > AMOUNT_MAX {
+            tracing::error!(
+                provider = self.arrival.provider,
+                "amount beyond any transfer"
+            );
+            return Err(());
+        }
+        let Some(chart) = self.snapshot.charts.get(&self.arrival.school_id).cloned() else {
+            tracing::error!(school.id = %self.arrival.school_id, "no chart of accounts on this day");
+            return Err(());
+        };
+        let spread = self.spread(destination);
+        let paid_at = paid_when(self.arrival);
+        let paid_day = paid_at.day();
+        let posting = self
+            .posting(&chart, &spread, paid_day)
+            .map_err(|error| tracing::error!(%error, "a payment cannot be posted"))?;
+        self.record(destination, spread, transaction_id, paid_at, paid_day);
+        self.plan.postings.push(posting);
+        if let Target::Order(order_ref) = &self.arrival.target {
+            let key = (self.arrival.school_id.clone(), order_ref.clone());
+            if let Some(attempt) = self.snapshot.attempts.get_mut(&key)
+                && matches!(destination, Destination::Bills(_))
+            {
+                attempt.state = OrderState::Paid;
+                let attempt_id = attempt.attempt_id.clone();
+                self.plan
+                    .attempts
+                    .push((self.arrival.school_id.clone(), attempt_id, "PAID"));
+            }
+        }
+        Ok(Some(self.arrival.payment_id.clone()))
+    }
+
+    fn note_failure(&mut self, decision: Decision) {
+        if decision != Decision::RecordFailed {
+            return;
+        }
+        if let Target::Order(order_ref) = &self.arrival.target {
+            let key = (self.arrival.school_id.clone(), order_ref.clone());
+            if let Some(attempt) = self.snapshot.attempts.get_mut(&key)
+                && attempt.state == OrderState::Open
+            {
+                attempt.state = OrderState::Failed;
+                let attempt_id = attempt.attempt_id.clone();
+                self.plan
+                    .attempts
+                    .push((self.arrival.school_id.clone(), attempt_id, "FAILED"));
+            }
+        }
+    }
+
+    /// Every đồng of the payment to a bill line, the pupil's credit, or suspense.
+    fn spread(&self, destination: &Destination) -> Vec<Part> {
+        let amount = self.arrival.notice.amount;
+        let Destination::Bills(bills) = destination else {
+            return vec![Part::Suspense(amount)];
+        };
+        let mut rest = amount;
+        let mut parts = Vec::new();
+        let mut owner = None;
+        for bill in bills.iter().filter_map(|id| self.snapshot.bills.get(id)) {
+            owner.get_or_insert_with(|| bill.pupil_id.clone());
+            if bill.cancelled {
+                continue;
+            }
+            let lines: Vec<OpenLine> = bill
+                .lines
+                .iter()
+                .map(|line| OpenLine {
+                    line_no: line.line_no,
+                    priority: line.priority,
+                    voluntary: line.voluntary,
+                    outstanding: line.amount_due - line.amount_paid,
+                })
+                .collect();
+            // One bill takes all it can; of several, each takes its own open amount.
+            let share = if bills.len() == 1 {
+                rest
+            } else {
+                rest.min(bill.outstanding())
+            };
+            let allocated = allocate(&lines, share);
+            for (line_no, part) in allocated.lines {
+                if let Some(line) = bill.lines.iter().find(|line| line.line_no == line_no) {
+                    rest -= part;
+                    parts.push(Part::Line {
+                        bill_id: bill.bill_id.clone(),
+                        line_no,
+                        item_id: line.item_id.clone(),
+                        own_revenue: line.own_revenue,
+                        amount: part,
+                    });
+                }
+            }
+        }
+        match owner {
+            Some(pupil) if rest.is_positive() => parts.push(Part::Credit(pupil, rest)),
+            None => parts.push(Part::Suspense(rest)),
+            Some(_) => {}
+        }
+        parts
+    }
+
+    fn posting(
+        &self,
+        chart: &Chart,
+        parts: &[Part],
+        booked_day: Day,
+    ) -> Result<Posting, crate::ledger::PostingError> {
+        let money_in = match self.arrival.channel {
+            Channel::BankTransfer => &chart.bank,
+            Channel::Gateway | Channel::Wallet => &chart.in_transit,
+            Channel::Cash => &chart.cash,
+        };
+        let mut lines = vec![Line {
+            account: money_in.clone(),
+            side: Side::Debit,
+            amount: self.arrival.notice.amount,
+            object: None,
+        }];
+        for part in parts {
+            let (account, object) = match part {
+                Part::Line {
+                    own_revenue,
+                    item_id,
+                    ..
+                } => (
+                    if *own_revenue {
+                        &chart.revenue
+                    } else {
+                        &chart.on_behalf
+                    },
+                    Some(item_id.to_string()),
+                ),
+                Part::Credit(pupil, _) => (&chart.credit_held, Some(pupil.to_string())),
+                Part::Suspense(_) => (&chart.suspense, None),
+            };
+            lines.push(Line {
+                account: account.clone(),
+                side: Side::Credit,
+                amount: part.amount(),
+                object,
+            });
+        }
+        Posting::new(
+            self.arrival.school_id.clone(),
+            EntryKind::PaymentReceived,
+            self.arrival.payment_id.as_str(),
+            booked_day,
+            self.arrival.received_at,
+            lines,
+        )
+    }
+
+    fn record(
+        &mut self,
+        destination: &Destination,
+        parts: Vec<Part>,
+        transaction_id: String,
+        paid_at: Instant,
+        paid_day: Day,
+    ) {
+        let school = &self.arrival.school_id;
+        let mut row = PaymentRow {
+            arrival: self.place,
+            transaction_id,
+            amount: self.arrival.notice.amount,
+            to_bills: Vnd::ZERO,
+            to_credit: Vnd::ZERO,
+            to_suspense: Vnd::ZERO,
+            bill_id: match destination {
+                Destination::Bills(bills) => bills.first().cloned(),
+                Destination::Suspense(..) => None,
+            },
+            paid_at,
+            paid_day,
+        };
+        for (place, part) in parts.into_iter().enumerate() {
+            let amount = part.amount();
+            let mut allocation = AllocationRow {
+                arrival: self.place,
+                seq: i64::try_from(place).unwrap_or(i64::MAX - 1) + 1,
+                target: "SUSPENSE",
+                bill_id: None,
+                line_no: None,
+                pupil_id: None,
+                amount,
+            };
+            match part {
+                Part::Line {
+                    bill_id, line_no, ..
+                } => {
+                    row.to_bills += amount;
+                    self.pay_line(&bill_id, line_no, amount);
+                    allocation.target = "BILL_LINE";
+                    allocation.bill_id = Some(bill_id);
+                    allocation.line_no = Some(line_no);
+                }
+                Part::Credit(pupil, _) => {
+                    row.to_credit += amount;
+                    *self
+                        .plan
+                        .credits
+                        .entry((school.clone(), pupil.clone()))
+                        .or_default() += amount;
+                    allocation.target = "CREDIT";
+                    allocation.pupil_id = Some(pupil);
+                }
+                Part::Suspense(_) => {
+                    row.to_suspense += amount;
+                    let (reason, candidates) = match destination {
+                        Destination::Suspense(reason, candidates) => (*reason, candidates.clone()),
+                        Destination::Bills(_) => (SuspenseReason::UnknownReference, Vec::new()),
+                    };
+                    self.plan.suspense.push(SuspenseRow {
+                        arrival: self.place,
+                        amount,
+                        reason,
+                        candidates,
+                    });
+                }
+            }
+            self.plan.allocations.push(allocation);
+        }
+        self.plan.payments.push(row);
+    }
+
+    fn pay_line(&mut self, bill_id: &BillId, line_no: i64, amount: Vnd) {
+        let school = self.arrival.school_id.clone();
+        *self
+            .plan
+            .paid_lines
+            .entry((school.clone(), bill_id.clone(), line_no))
+            .or_default() += amount;
+        if let Some(bill) = self.snapshot.bills.get_mut(bill_id) {
+            bill.amount_paid += amount;
+            if let Some(line) = bill.lines.iter_mut().find(|line| line.line_no == line_no) {
+                line.amount_paid += amount;
+            }
+            self.plan
+                .paid_bills
+                .insert((school, bill_id.clone()), bill.amount_paid);
+        }
+    }
+}
+
+enum Part {
+    Line {
+        bill_id: BillId,
+        line_no: i64,
+        item_id: FeeItemId,
+        own_revenue: bool,
+        amount: Vnd,
+    },
+    Credit(PupilId, Vnd),
+    Suspense(Vnd),
+}
+
+impl Part {
+    const fn amount(&self) -> Vnd {
+        match self {
+            Self::Line { amount, .. } | Self::Credit(_, amount) | Self::Suspense(amount) => *amount,
+        }
+    }
+}
+
+const fn repeated(stored: StoredOutcome) -> Outcome {
+    match stored {
+        StoredOutcome::Accepted => Outcome::Repeated,
+        StoredOutcome::UnknownOrder => Outcome::UnknownOrder,
+        StoredOutcome::AmountDiffers => Outcome::AmountDiffers,
+        StoredOutcome::Unusable => Outcome::Unusable,
+    }
+}

@@ -1,0 +1,170 @@
+//! Statements of checkout and connections; those of posting are in `posting_store`.
+
+use super::books::Channel;
+use super::connections::NewConnection;
+use crate::clock::Instant;
+use crate::ids::{AttemptId, BillId, ConnectionId, SchoolId};
+use crate::money::Vnd;
+use crate::store::{Db, StoreError, Tx};
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ConnectionRow {
+    pub school_id: SchoolId,
+    pub provider: String,
+    pub display_name: String,
+    pub channel: Channel,
+    pub credentials: String,
+}
+
+pub(super) async fn enabled_connection(
+    db: &Db,
+    id: &ConnectionId,
+) -> Result<Option<ConnectionRow>, StoreError> {
+    db.sql(
+        "SELECT school_id, provider, display_name, channel, credentials
+           FROM provider_connection
+          WHERE connection_id = $1 AND state = 'ENABLED'",
+    )
+    .bind(id.clone())
+    .optional()
+    .await
+}
+
+pub(super) async fn put_connection(
+    tx: &mut Tx,
+    new: &NewConnection,
+    sealed: &str,
+) -> Result<(), StoreError> {
+    tx.sql(
+        "INSERT INTO provider_connection
+                (school_id, connection_id, provider, display_name, channel, credentials, state)
+         VALUES ($1, $2, $3, $4, $5, $6, 'ENABLED')
+         ON CONFLICT (school_id, connection_id) DO UPDATE
+            SET display_name = excluded.display_name, credentials = excluded.credentials,
+                state = 'ENABLED'",
+    )
+    .bind(new.school_id.clone())
+    .bind(new.connection_id.clone())
+    .bind(new.provider.clone())
+    .bind(new.display_name.clone())
+    .bind(new.channel)
+    .bind(sealed.to_owned())
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// A bill as checkout needs it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct PayableBill {
+    pub school_id: SchoolId,
+    pub bill_id: BillId,
+    pub bill_code: String,
+    pub state: String,
+    #[sqlx(try_from = "i64")]
+    pub amount_due: Vnd,
+    #[sqlx(try_from = "i64")]
+    pub amount_paid: Vnd,
+}
+
+/// The bill behind a link token or a bill code.
+pub(super) async fn payable_bill(
+    tx: &mut Tx,
+    key: &str,
+) -> Result<Option<PayableBill>, StoreError> {
+    tx.sql(
+        "SELECT school_id, bill_id, bill_code, state, amount_due, amount_paid
+           FROM fee_bill WHERE access_token = $1 OR bill_code = $1",
+    )
+    .bind(key.to_owned())
+    .optional()
+    .await
+}
+
+/// The bill of a school by its identifier.
+pub(super) async fn bill(
+    db: &Db,
+    school: &SchoolId,
+    bill: &BillId,
+) -> Result<Option<PayableBill>, StoreError> {
+    db.sql(
+        "SELECT school_id, bill_id, bill_code, state, amount_due, amount_paid
+           FROM fee_bill WHERE school_id = $1 AND bill_id = $2",
+    )
+    .bind(school.clone())
+    .bind(bill.clone())
+    .optional()
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct NewAttempt {
+    pub school_id: SchoolId,
+    pub attempt_id: AttemptId,
+    pub connection_id: ConnectionId,
+    pub order_ref: String,
+    pub bill_id: BillId,
+    pub amount: Vnd,
+    pub created_at: Instant,
+    pub expires_at: Instant,
+}
+
+pub(super) async fn insert_attempt(tx: &mut Tx, new: &NewAttempt) -> Result<(), StoreError> {
+    tx.sql(
+        "INSERT INTO payment_attempt
+                (school_id, attempt_id, connection_id, order_ref, bill_id, amount, state,
+                 created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'WAITING', $7, $8)",
+    )
+    .bind(new.school_id.clone())
+    .bind(new.attempt_id.clone())
+    .bind(new.connection_id.clone())
+    .bind(new.order_ref.clone())
+    .bind(new.bill_id.clone())
+    .bind(new.amount.get())
+    .bind(new.created_at)
+    .bind(new.expires_at)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// The link token of the bill that an order of this school was made for.
+pub(super) async fn token_of_order(
+    db: &Db,
+    school: &SchoolId,
+    order_ref: &str,
+) -> Result<Option<String>, StoreError> {
+    let found: Option<(String,)> = db
+        .sql(
+            "SELECT b.access_token
+               FROM payment_attempt a
+               JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+              WHERE a.school_id = $1 AND a.order_ref = $2",
+        )
+        .bind(school.clone())
+        .bind(order_ref.to_owned())
+        .optional()
+        .await?;
+    Ok(found.map(|(token,)| token))
+}
+
+/// Whether this movement is already a payment.
+pub(super) async fn has_payment(
+    db: &Db,
+    school: &SchoolId,
+    provider: &str,
+    transaction_id: &str,
+) -> Result<bool, StoreError> {
+    let found: Option<(i64,)> = db
+        .sql(
+            "SELECT amount FROM payment
+              WHERE school_id = $1 AND provider = $2 AND transaction_id = $3",
+        )
+        .bind(school.clone())
+        .bind(provider.to_owned())
+        .bind(transaction_id.to_owned())
+        .optional()
+        .await?;
+    Ok(found.is_some())
+}
