@@ -109,6 +109,7 @@ status-xml = Download invoice (XML)
 
 # Paying
 pay-title = Pay
+pay-jump = Pay { $amount }
 pay-amount = Amount to pay
 pay-qr = Bank transfer by VietQR
 pay-qr-help = Scan it with a banking app. On a phone, take a screenshot and open it in the app.

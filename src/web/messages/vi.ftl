@@ -109,6 +109,7 @@ status-xml = Tải hóa đơn (XML)
 
 # Thanh toán
 pay-title = Nộp tiền
+pay-jump = Nộp { $amount }
 pay-amount = Số tiền cần nộp
 pay-qr = Chuyển khoản bằng VietQR
 pay-qr-help = Quét bằng ứng dụng ngân hàng. Nếu đang dùng điện thoại, hãy chụp màn hình rồi chọn ảnh trong ứng dụng.

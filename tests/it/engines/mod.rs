@@ -1,5 +1,6 @@
 //! Promises of the data layer, kept on both engines.
 
+mod pages;
 mod store_basics;
 
 use hocphi::store::{Db, Durability};
