@@ -1,1 +1,12 @@
+//! Payment providers behind one contract. Pure and synchronous: no socket, clock or database.
+//!
+//! A new provider is a folder with `adapter.toml`, `vectors.json` and `README.md`; see [`recipe`].
+
 pub mod contract;
+pub mod kit;
+pub mod recipe;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+pub use registry::{Entry, Origin, Registry};

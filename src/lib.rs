@@ -7,10 +7,13 @@
 pub mod clock;
 pub mod fees;
 pub mod ids;
+pub mod jobs;
+pub mod ledger;
 pub mod money;
 pub mod payments;
 pub mod people;
 pub mod reports;
+pub mod schools;
 pub mod sealing;
 pub mod store;
 pub mod web;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use ids::Ids;
+use jobs::Wake;
 use sealing::SealingKey;
 use store::Db;
 
@@ -29,6 +33,8 @@ pub struct App {
     pub clock: Clock,
     pub ids: Ids,
     pub seal: Arc<SealingKey>,
+    /// Rings when a commit left jobs behind.
+    pub wake: Wake,
     /// Where browsers and providers reach this installation, without a trailing slash.
     pub public_url: Arc<str>,
 }

@@ -1,7 +1,10 @@
 //! What we answer a provider, in our words and in theirs.
 
+use serde::{Deserialize, Serialize};
+
 /// What became of an inbound message, after the durable commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Recorded now. Also for a failed payment: the message was understood.
     Accepted,

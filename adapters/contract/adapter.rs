@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ack, Checkout, Credentials, Fault, Inbound, Notice, Order, Outcome, Rejection, Settlement,
-    Verified,
+    Ack, Call, Checkout, Credentials, Fault, Inbound, Notice, Order, Outcome, Rejection,
+    Settlement, Status, Verified, Vnd,
 };
 
 /// Which message of a provider is meant; the names are those of vector files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
     /// Server-to-server report of a payment.
@@ -38,6 +38,34 @@ pub struct Capability {
     pub settlement: Settlement,
 }
 
+impl Flow {
+    /// The stable code, as in recipes, vector files and on the command line.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ipn => "ipn",
+            Self::Return => "return",
+            Self::Webhook => "webhook",
+            Self::Create => "create",
+            Self::Query => "query",
+            Self::Refund => "refund",
+        }
+    }
+
+    /// The flow of a code; `None` for one this contract does not know.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [
+            Self::Ipn,
+            Self::Return,
+            Self::Webhook,
+            Self::Create,
+            Self::Query,
+            Self::Refund,
+        ]
+        .into_iter()
+        .find(|flow| flow.code() == code)
+    }
+}
+
 /// What a message would have had to look like; for `adapters explain`, tests and support. Nothing
 /// in it is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +74,18 @@ pub struct Inspection {
     pub canonical: Option<String>,
     /// The signature it should have carried (lower-case hex or base64, without prefix).
     pub signature: Option<String>,
-    /// The unproven normal form, as far as it can be read.
-    pub claimed: Option<Notice>,
+    /// What the message says.
+    pub claimed: Claimed,
+}
+
+/// The unproven normal form, each member as far as it can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    pub transaction_id: Option<String>,
+    pub order_ref: Option<String>,
+    pub amount: Option<Vnd>,
+    pub currency: Option<String>,
+    pub status: Option<Status>,
 }
 
 /// A payment provider. No method has a default: what is not supported says so.
@@ -76,6 +114,17 @@ pub trait Adapter: Send + Sync {
     /// # Errors
     /// [`Fault`] when the order or the credentials lack something the provider demands.
     fn checkout(&self, order: &Order, credentials: &Credentials) -> Result<Checkout, Fault>;
+
+    /// Signs a request of ours from the provider's own field names. Empty fields are left out.
+    ///
+    /// # Errors
+    /// [`Fault`] when the provider has no such request or a credential is missing.
+    fn request(
+        &self,
+        flow: Flow,
+        fields: &[(String, String)],
+        credentials: &Credentials,
+    ) -> Result<Call, Fault>;
 
     /// The provider's own words for an outcome. `order_ref` is echoed where the provider wants it.
     fn acknowledge(&self, outcome: Outcome, order_ref: Option<&str>) -> Ack;

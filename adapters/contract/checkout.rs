@@ -45,6 +45,16 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// A request that cannot be built; nothing has left the house.
+    pub fn never(message: impl Into<String>) -> Self {
+        Self {
+            retry: Retry::Never,
+            message: message.into(),
+        }
+    }
+}
+
 /// What may be done after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {

@@ -11,7 +11,7 @@ mod money;
 mod notice;
 
 pub use ack::{Ack, Outcome};
-pub use adapter::{Adapter, Capability, Flow, Inspection};
+pub use adapter::{Adapter, Capability, Claimed, Flow, Inspection};
 pub use checkout::{Call, Checkout, Fault, Order, Retry};
 pub use decide::{Decision, OrderState, OrderView, Settlement, decide};
 pub use money::Vnd;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Vnd;
+use super::{Outcome, Vnd};
 
 /// An inbound message exactly as it arrived: several schemes cannot be re-derived after parsing.
 #[derive(Clone, Debug, Default)]
@@ -22,11 +22,11 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// The value of the first header of this name (lower case).
+    /// The value of the first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
-            .find(|(key, _)| key == name)
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 }
@@ -86,7 +86,9 @@ pub struct Notice {
     /// ISO 4217; anything but `VND` is never settled.
     pub currency: String,
     pub status: Status,
-    /// Why the status is what it is, where that is not plain ([`Reason::Outgoing`], [`Reason::TestPing`]).
+    /// Why the status is what it is, where that is not plain ([`Reason::Outgoing`], [`Reason::TestPing`]),
+    /// or [`Reason::WrongMerchant`] when the message names a terminal or account that is not the
+    /// connection's.
     pub remark: Option<Reason>,
     /// When the provider says the money moved; seconds since 1970 UTC.
     pub occurred_at_unix: Option<i64>,
@@ -101,7 +103,7 @@ pub struct Notice {
 }
 
 /// Normal form of a provider's status codes (reference: payment-providers §1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Paid,
@@ -119,6 +121,24 @@ pub enum Status {
     /// Not a payment to us: an outgoing transfer, a test ping.
     Ignored,
     Unknown,
+}
+
+impl Status {
+    /// The stable code, as in vector files.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Authorized => "authorized",
+            Self::Review => "review",
+            Self::Reversed => "reversed",
+            Self::Refunded => "refunded",
+            Self::Expired => "expired",
+            Self::Ignored => "ignored",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Why a message was refused or not settled. The text form is stable: programs match on it.
@@ -168,6 +188,34 @@ pub struct Rejection {
     pub reason: Reason,
     /// For the log and for integrators; never holds a secret.
     pub detail: String,
+}
+
+impl Rejection {
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// What the provider is told about the refusal.
+    pub const fn outcome(&self) -> Outcome {
+        match self.reason {
+            Reason::BadSignature
+            | Reason::MissingSignature
+            | Reason::BadCredentials
+            | Reason::MissingCredentials
+            | Reason::StaleTimestamp => Outcome::NotAuthentic,
+            Reason::Malformed
+            | Reason::DuplicateParameter
+            | Reason::OrderNotFound
+            | Reason::AmountMismatch
+            | Reason::WrongCurrency
+            | Reason::WrongMerchant
+            | Reason::Outgoing
+            | Reason::TestPing => Outcome::Unusable,
+        }
+    }
 }
 
 /// A value whose origin was proven by a signature or credential check. Only the engine that did

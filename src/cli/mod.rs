@@ -1,5 +1,7 @@
 //! Subcommands, one file each.
 
+mod adapters;
+mod import;
 mod lines;
 mod memo;
 mod vietqr;
@@ -20,6 +22,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Import(import::ImportArgs),
+    /// Payment providers: which there are, and whether they keep to their vectors.
+    Adapters(adapters::Args),
     /// Tìm mã phiếu thu trong nội dung chuyển khoản (bill codes in transfer memos).
     Memo(memo::MemoArgs),
     /// Tạo và đọc mã VietQR (write and read VietQR payloads).
@@ -29,16 +34,20 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
+        Command::Import(args) => import::run(args),
+        Command::Adapters(args) => adapters::run(&args),
         Command::Memo(args) => memo::run(args),
         Command::Vietqr(args) => vietqr::run(args),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("hocphi: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("hocphi: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs what waits for the network and the database.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Runtime::new()?)
 }
 
 /// Writes one JSON value; our own answers always serialise.

@@ -12,7 +12,7 @@ use super::Web;
 use super::errors::PageError;
 use super::layout::{Shell, page};
 use super::session;
-use crate::people;
+use crate::people::{self, PeopleError};
 
 /// The form by which staff sign in.
 #[derive(Debug, Template)]
@@ -73,24 +73,26 @@ pub async fn sign_in(
     if !web.limits.sign_in.admits(&extensions) {
         return Err(PageError::TooMany);
     }
-    let Some(token) = people::login(&web.app, form.login.trim(), &form.password).await? else {
-        let refused = SignInPage {
-            shell,
-            login: form.login.trim().to_owned(),
-            next: local(&form.next).to_owned(),
-            is_refused: true,
-        };
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&refused)?).into_response());
+    let begun = match people::login(&web.app, form.login.trim(), &form.password).await {
+        Ok(begun) => begun,
+        Err(PeopleError::WrongLogin) => {
+            let refused = SignInPage {
+                shell,
+                login: form.login.trim().to_owned(),
+                next: local(&form.next).to_owned(),
+                is_refused: true,
+            };
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&refused)?).into_response());
+        }
+        Err(PeopleError::Store(error)) => return Err(error.into()),
+        Err(error) => return Err(PageError::Internal(error.to_string())),
     };
     let target = match local(&form.next) {
-        "" => match people::who(&web.app, &token).await? {
-            Some(staff) => session::home(staff.role),
-            None => "/dang-nhap",
-        },
+        "" => session::home(begun.staff.role),
         next => next,
     };
     Ok((
-        [(SET_COOKIE, session::set_cookie(&web.app, Some(&token)))],
+        [(SET_COOKIE, session::set_cookie(&web.app, Some(&begun.token)))],
         Redirect::to(target),
     )
         .into_response())

@@ -1,23 +1,20 @@
 //! The pages of the three users, over HTTP, on rows of two schools.
 
-use std::sync::Arc;
-
 use argon2::{Argon2, PasswordHasher};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use hocphi::App;
-use hocphi::clock::{Clock, Day, Instant};
-use hocphi::ids::{BillId, Ids, PaymentId, SchoolId, UnitId};
+use hocphi::clock::{Day, Instant};
+use hocphi::ids::{BillId, PaymentId, SchoolId, UnitId};
 use hocphi::money::Vnd;
 use hocphi::payments::pages::store as receipts;
 use hocphi::reports::rules::Sums;
-use hocphi::sealing::SealingKey;
 use hocphi::store::{Db, StoreError, Tx};
 use hocphi::web::{self, PageConfig};
 use tower::ServiceExt;
 
-use super::fresh_databases;
+use super::{app_on, fresh_databases};
 
 const TOKEN: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 const CODE: &str = "HPZ37MTFCKQPG";
@@ -126,13 +123,9 @@ async fn two_schools(db: &Db) -> Result<(), StoreError> {
 }
 
 fn app(db: Db) -> App {
-    App {
-        db,
-        clock: Clock::settable(noon()),
-        ids: Ids::seeded(7),
-        seal: Arc::new(SealingKey::from_bytes([7; 32])),
-        public_url: "http://127.0.0.1:8080".into(),
-    }
+    let app = app_on(db);
+    app.clock.set(noon());
+    app
 }
 
 struct Answer {

@@ -1,0 +1,386 @@
+//! Runs vector files (reference: payment-providers §15) against an adapter.
+//!
+//! A vector is one message with everything it must lead to. The kit plays what the gateway does
+//! around an adapter: verify, look the order up, decide, acknowledge. Members it does not know are
+//! ignored, members that are absent are not compared.
+
+mod compare;
+mod vector;
+
+use serde_json::Value;
+
+use crate::contract::{
+    Adapter, Claimed, Credentials, Decision, Flow, Inbound, Inspection, Reason, decide,
+};
+
+use self::compare::Differences;
+use self::vector::Vector;
+pub use self::vector::{VectorFileError, read};
+
+/// A member that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Such as `expected.reason` or `expected_ack.body.RspCode`.
+    pub member: String,
+    pub expected: String,
+    pub actual: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    /// Differs where implementations legitimately do.
+    Ambiguous,
+    Miss,
+}
+
+#[derive(Clone, Debug)]
+pub struct VectorResult {
+    pub name: String,
+    pub flow: String,
+    pub verdict: Verdict,
+    /// Empty for a pass.
+    pub differences: Vec<Difference>,
+}
+
+/// Runs all vectors of a file.
+///
+/// # Errors
+/// [`VectorFileError`] when the text is not a vector file: what is wrong and where.
+pub fn run(adapter: &dyn Adapter, text: &str) -> Result<Vec<VectorResult>, VectorFileError> {
+    let vectors = vector::read(text)?;
+    Ok(vectors
+        .iter()
+        .map(|vector| {
+            let differences = play(adapter, vector);
+            let verdict = match (differences.is_empty(), vector.ambiguous) {
+                (true, _) => Verdict::Pass,
+                (false, true) => Verdict::Ambiguous,
+                (false, false) => Verdict::Miss,
+            };
+            VectorResult {
+                name: vector.name.clone(),
+                flow: vector.flow.clone(),
+                verdict,
+                differences,
+            }
+        })
+        .collect())
+}
+
+fn play(adapter: &dyn Adapter, vector: &Vector) -> Vec<Difference> {
+    let mut differences = Differences::default();
+    match Flow::from_code(&vector.flow) {
+        Some(flow @ (Flow::Ipn | Flow::Return | Flow::Webhook)) => {
+            inbound(adapter, flow, vector, &mut differences);
+        }
+        Some(flow @ (Flow::Create | Flow::Query | Flow::Refund)) => {
+            outbound(adapter, flow, vector, &mut differences);
+        }
+        None => differences.add("flow", "a flow of the contract", &vector.flow),
+    }
+    differences.into_vec()
+}
+
+/// What the gateway concludes from a message.
+struct Conclusion {
+    valid: bool,
+    reason: Option<Reason>,
+    decision: Option<&'static str>,
+    claimed: Claimed,
+}
+
+fn inbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut Differences) {
+    let credentials = vector.credentials();
+    let message = vector.inbound();
+    let Inspection {
+        canonical,
+        signature,
+        claimed,
+    } = adapter.inspect(flow, &message, &credentials);
+    let mut order_ref = claimed.order_ref.clone();
+    let (conclusion, outcome) = match adapter.read_notice(flow, &message, &credentials) {
+        Ok(notices) => match notices.into_iter().next() {
+            None => {
+                differences.add("expected", "a notice", "an empty message");
+                return;
+            }
+            Some(notice) => {
+                order_ref.clone_from(&notice.order_ref);
+                let order = vector.order_of(notice.order_ref.as_deref());
+                let settlement = adapter.capability().settlement;
+                let (decision, reason, outcome) = decide(settlement, &notice, order.as_ref());
+                let shown = flow == Flow::Return;
+                let notice = notice.into_inner();
+                let conclusion = Conclusion {
+                    valid: true,
+                    reason: reason.filter(|_| !shown),
+                    decision: Some(if shown {
+                        "display_only"
+                    } else {
+                        decision.code()
+                    }),
+                    claimed: Claimed {
+                        transaction_id: notice.transaction_id,
+                        order_ref: notice.order_ref,
+                        amount: Some(notice.amount),
+                        currency: Some(notice.currency),
+                        status: Some(notice.status),
+                    },
+                };
+                (conclusion, outcome)
+            }
+        },
+        Err(rejection) => {
+            let outcome = rejection.outcome();
+            let conclusion = Conclusion {
+                valid: false,
+                reason: Some(rejection.reason),
+                decision: Some(Decision::Reject.code()),
+                // A refused message has no status at all.
+                claimed: Claimed {
+                    status: None,
+                    ..claimed
+                },
+            };
+            (conclusion, outcome)
+        }
+    };
+    differences.conclusion(vector, &conclusion);
+    differences.signature(
+        vector,
+        conclusion.valid,
+        canonical.as_deref(),
+        signature.as_deref(),
+    );
+    if let Some(expected) = &vector.expected_ack {
+        let ack = adapter.acknowledge(outcome, order_ref.as_deref());
+        differences.ack(expected, &ack);
+    }
+}
+
+fn outbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut Differences) {
+    let credentials = vector.credentials();
+    let sent = vector.inbound();
+    // Signed anew from the fields, so that building is proven and not only reading.
+    let fields = match vector.request_fields() {
+        Ok(fields) => fields,
+        Err(why) => {
+            differences.add("request", "fields to build the request from", why);
+            return;
+        }
+    };
+    let call = match adapter.request(flow, &fields, &credentials) {
+        Ok(call) => call,
+        Err(fault) => {
+            differences.add("request", "a request that can be built", &fault.message);
+            return;
+        }
+    };
+    let query = call.url.split_once('?').map_or("", |(_, query)| query);
+    let built = Inbound {
+        method: call.method.clone(),
+        query: query.to_owned(),
+        headers: call.headers,
+        body: call.body,
+        ..Inbound::default()
+    };
+    let Inspection {
+        canonical,
+        signature,
+        claimed,
+    } = adapter.inspect(flow, &built, &credentials);
+    let conclusion = Conclusion {
+        valid: true,
+        reason: None,
+        decision: None,
+        claimed,
+    };
+    differences.conclusion(vector, &conclusion);
+    differences.signature(vector, true, canonical.as_deref(), signature.as_deref());
+    if !sent.query.is_empty() {
+        let signature = signature.as_deref().unwrap_or_default();
+        differences.query(&sent.query, query, signature);
+    } else if let (Some(signature), false) = (signature, sent.body.is_empty()) {
+        let there = vector
+            .body_members()
+            .into_iter()
+            .flatten()
+            .any(|(_, value)| value.eq_ignore_ascii_case(&signature));
+        if !there {
+            differences.add(
+                "request.body",
+                &format!("the signature {signature}"),
+                "no such member",
+            );
+        }
+    }
+}
+
+impl Vector {
+    /// The vector's secrets. The address a request goes to stands in for the credential that
+    /// holds it.
+    fn credentials(&self) -> Credentials {
+        let mut pairs: Vec<(String, String)> = self
+            .secrets
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect();
+        for name in ["pay_url", "api_url"] {
+            if !self.secrets.contains_key(name) && self.request.path.starts_with("http") {
+                pairs.push((name.to_owned(), self.request.path.clone()));
+            }
+        }
+        pairs.into_iter().collect()
+    }
+
+    fn inbound(&self) -> Inbound {
+        let header = |(name, value): (&String, &Value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (name.to_ascii_lowercase(), text)
+        };
+        Inbound {
+            method: self.request.method.clone(),
+            path: self.request.path.clone(),
+            query: self.request.query.clone().unwrap_or_default(),
+            headers: self.request.headers.iter().map(header).collect(),
+            body: self.request.body.clone().unwrap_or_default().into_bytes(),
+            received_at_unix: self.request.received_at_unix.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+
+    fn vnpay(text: &str) -> Result<Vec<VectorResult>, VectorFileError> {
+        run(Registry::builtin().get("vnpay").unwrap().as_ref(), text)
+    }
+
+    const GOOD: &str = include_str!("../vnpay/vectors.json");
+
+    /// The vectors with one member of one vector changed.
+    fn changed(name: &str, pointer: &str, value: Value) -> String {
+        let mut file: Value = serde_json::from_str(GOOD).unwrap();
+        let vector = file
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .find(|vector| vector["name"] == name)
+            .unwrap();
+        *vector.pointer_mut(pointer).unwrap() = value;
+        file.to_string()
+    }
+
+    #[test]
+    fn every_compared_member_can_miss() {
+        for (pointer, value, member) in [
+            ("/expected/valid", false.into(), "expected.valid"),
+            ("/expected/reason", "malformed".into(), "expected.reason"),
+            (
+                "/expected/canonical_string",
+                "x".into(),
+                "expected.canonical_string",
+            ),
+            ("/expected/signature", "00".into(), "expected.signature"),
+            (
+                "/expected/transaction_id",
+                Value::Null,
+                "expected.transaction_id",
+            ),
+            ("/expected/order_ref", "x".into(), "expected.order_ref"),
+            ("/expected/amount_vnd", 1.into(), "expected.amount_vnd"),
+            ("/expected/currency", "USD".into(), "expected.currency"),
+            ("/expected/status", "failed".into(), "expected.status"),
+            ("/expected/decision", "ignore".into(), "expected.decision"),
+            (
+                "/expected_ack/http_status",
+                201.into(),
+                "expected_ack.http_status",
+            ),
+            (
+                "/expected_ack/content_type",
+                "text/plain".into(),
+                "expected_ack.content_type",
+            ),
+            (
+                "/expected_ack/body/RspCode",
+                "99".into(),
+                "expected_ack.body.RspCode",
+            ),
+        ] {
+            let results = vnpay(&changed("ipn-paid", pointer, value)).unwrap();
+            let misses: Vec<_> = results
+                .iter()
+                .filter(|result| result.verdict == Verdict::Miss)
+                .flat_map(|result| &result.differences)
+                .map(|difference| difference.member.as_str())
+                .collect();
+            assert_eq!(misses, [member], "{pointer}");
+        }
+        let text = changed("create-pay-url", "/request/query", "vnp_Amount=1".into());
+        let results = vnpay(&text).unwrap();
+        assert!(results.iter().any(|result| {
+            result.verdict == Verdict::Miss && result.differences[0].member == "request.query"
+        }));
+    }
+
+    #[test]
+    fn a_miss_on_an_ambiguous_vector_is_only_told() {
+        let text = changed("ipn-paid", "/expected/status", "failed".into())
+            .replace("\"ambiguous\":false", "\"ambiguous\":true");
+        let verdicts: Vec<_> = vnpay(&text).unwrap().iter().map(|r| r.verdict).collect();
+        assert!(!verdicts.contains(&Verdict::Miss));
+        assert!(verdicts.contains(&Verdict::Ambiguous));
+    }
+
+    #[test]
+    fn acknowledgement_ranges_are_checked_even_where_nothing_is_prescribed() {
+        for (range, misses) in [
+            (serde_json::json!({"rsp_code_any_of": ["00", "02"]}), 0),
+            (serde_json::json!({"rsp_code_any_of": ["97"]}), 1),
+            (serde_json::json!({"return_code_none_of": [1, 2]}), 0),
+            (serde_json::json!({"return_code_none_of": [null]}), 1),
+        ] {
+            let mut ack = serde_json::json!({"http_status": 204, "match": "json_fields"});
+            for (name, value) in range.as_object().unwrap() {
+                ack[name] = value.clone();
+            }
+            let results = vnpay(&changed("ipn-paid", "/expected_ack", ack)).unwrap();
+            let missed = results
+                .iter()
+                .filter(|r| r.verdict == Verdict::Miss)
+                .count();
+            assert_eq!(missed, misses, "{range}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_no_vectors_says_what_is_wrong_and_where() {
+        let fault = |text: &str| vnpay(text).expect_err(text).to_string();
+        assert!(fault("[{]").contains("line 1 column 3"));
+        assert!(fault("{}").contains("must hold a JSON list"));
+        assert!(fault("[]").contains("no vector"));
+        assert_eq!(
+            fault(r#"[{"name":"a","flow":"ipn","request":{}}]"#),
+            "vector 1 (a): missing field `expected`"
+        );
+        let state = changed("ipn-paid", "/order/state", "closed".into());
+        let told = fault(&state);
+        assert!(
+            told.starts_with("vector 5 (ipn-paid): unknown variant `closed`"),
+            "{told}"
+        );
+        let flow = changed("ipn-paid", "/flow", "bill_inquiry".into());
+        assert!(
+            vnpay(&flow)
+                .unwrap()
+                .iter()
+                .any(|r| r.verdict == Verdict::Miss)
+        );
+    }
+}

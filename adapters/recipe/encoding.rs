@@ -1,0 +1,112 @@
+//! Percent encoding in the dialects providers sign.
+
+use std::borrow::Cow;
+
+/// Decodes a form value as far as it can be decoded: a broken escape stays as it is, as every
+/// mainstream server does before it signs. Signatures are compared over this form.
+pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
+    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match (byte, escaped(bytes, at)) {
+            (b'%', Some(value)) => {
+                decoded.push(value);
+                at += 3;
+            }
+            (b'+', _) => {
+                decoded.push(b' ');
+                at += 1;
+            }
+            _ => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    Cow::Owned(decoded)
+}
+
+/// Decodes a form value; `None` when an escape is broken or the bytes are not UTF-8.
+pub(super) fn decode_strict(text: &str) -> Option<Cow<'_, str>> {
+    let bytes = text.as_bytes();
+    let sound = (0..bytes.len()).all(|at| bytes[at] != b'%' || escaped(bytes, at).is_some());
+    if !sound {
+        return None;
+    }
+    match decode_lenient(text) {
+        Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
+        Cow::Owned(decoded) => String::from_utf8(decoded).ok().map(Cow::Owned),
+    }
+}
+
+/// Decodes free text for people; what is not UTF-8 becomes a replacement character.
+pub(super) fn decode_lossy(text: &str) -> Cow<'_, str> {
+    match decode_lenient(text) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(decoded) => Cow::Owned(String::from_utf8_lossy(&decoded).into_owned()),
+    }
+}
+
+/// How a space is written; everything but letters, digits, `-`, `_` and `.` becomes `%XX`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    Plus,
+    Percent,
+}
+
+pub(super) fn encode(bytes: &[u8], space: Space, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in bytes {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte),
+            b' ' if space == Space::Plus => out.push(b'+'),
+            _ => out.extend_from_slice(&[
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]),
+        }
+    }
+}
+
+fn escaped(bytes: &[u8], at: usize) -> Option<u8> {
+    let digit = |place: usize| {
+        bytes
+            .get(place)
+            .and_then(|byte| char::from(*byte).to_digit(16))
+    };
+    let (high, low) = (digit(at + 1)?, digit(at + 2)?);
+    u8::try_from(high * 16 + low).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn broken_escapes_stay_for_signatures_and_are_refused_for_values() {
+        assert_eq!(decode_lenient("100%&%4").as_ref(), b"100%&%4");
+        assert_eq!(decode_strict("100%"), None);
+        assert_eq!(decode_strict("%ZZ"), None);
+        assert_eq!(decode_strict("%FF"), None);
+        assert_eq!(decode_lossy("%FF+a"), "\u{fffd} a");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_encoded_is_decoded_to_itself(text in any::<String>()) {
+            for space in [Space::Plus, Space::Percent] {
+                let mut out = Vec::new();
+                encode(text.as_bytes(), space, &mut out);
+                let out = String::from_utf8(out).unwrap();
+                let decoded = decode_strict(&out);
+                prop_assert_eq!(decoded.as_deref(), Some(text.as_str()));
+            }
+        }
+    }
+}

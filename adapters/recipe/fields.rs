@@ -1,0 +1,246 @@
+//! An inbound message as named values, each kept as it was written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::encoding;
+use super::plan::{Duplicates, Source};
+use crate::contract::{Inbound, Reason, Rejection};
+
+/// A message of more fields is an attack: the richest provider has about forty.
+const FIELDS_MAX: usize = 200;
+/// Longest query or body that is looked into.
+const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// How the value of a field is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value<'a> {
+    /// Form encoded, in a query or body.
+    Encoded(&'a str),
+    Json(&'a RawValue),
+    /// Not written at all: a value of ours.
+    Plain(&'a str),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Field<'a> {
+    pub(super) name: Cow<'a, str>,
+    /// `name=value` exactly as received; empty outside forms.
+    pub(super) piece: &'a str,
+    pub(super) value: Value<'a>,
+}
+
+impl<'a> Field<'a> {
+    /// The value as exact text. `Ok(None)` for JSON null.
+    ///
+    /// # Errors
+    /// The value is a list or object, not UTF-8, or carries a broken escape.
+    pub(super) fn text(&self) -> Result<Option<Cow<'a, str>>, Unreadable> {
+        match self.value {
+            Value::Plain(text) => Ok(Some(Cow::Borrowed(text))),
+            Value::Encoded(text) => encoding::decode_strict(text).map(Some).ok_or(Unreadable),
+            Value::Json(raw) => json_text(raw.get()),
+        }
+    }
+
+    /// The value as text for people; never fails.
+    pub(super) fn text_lossy(&self) -> Option<Cow<'a, str>> {
+        match self.value {
+            Value::Encoded(text) => Some(encoding::decode_lossy(text)),
+            Value::Plain(_) | Value::Json(_) => self.text().ok().flatten(),
+        }
+    }
+
+    /// The bytes a signature speaks of, escapes removed.
+    pub(super) fn bytes(&self) -> Cow<'a, [u8]> {
+        match self.value {
+            Value::Encoded(text) => encoding::decode_lenient(text),
+            Value::Plain(text) => Cow::Borrowed(text.as_bytes()),
+            Value::Json(raw) => match json_text(raw.get()) {
+                Ok(Some(Cow::Borrowed(text))) => Cow::Borrowed(text.as_bytes()),
+                Ok(Some(Cow::Owned(text))) => Cow::Owned(text.into_bytes()),
+                Ok(None) => Cow::Borrowed(b""),
+                Err(Unreadable) => Cow::Borrowed(raw.get().as_bytes()),
+            },
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match self.value {
+            Value::Encoded(text) | Value::Plain(text) => text.is_empty(),
+            Value::Json(raw) => matches!(raw.get(), "null" | "\"\""),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// Numbers keep every digit they were written with.
+fn json_text(raw: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
+    match raw.as_bytes().first() {
+        Some(b'n') => Ok(None),
+        Some(b'"') => match raw.get(1..raw.len() - 1) {
+            Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
+            _ => serde_json::from_str(raw)
+                .map(|text: String| Some(Cow::Owned(text)))
+                .map_err(|_| Unreadable),
+        },
+        Some(b'{' | b'[') | None => Err(Unreadable),
+        Some(_) => Ok(Some(Cow::Borrowed(raw))),
+    }
+}
+
+/// The fields of one message, sorted by name in byte order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields<'a>(Vec<Field<'a>>);
+
+impl<'a> Fields<'a> {
+    /// Takes a message apart.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] when it has no such form.
+    pub(super) fn read(inbound: &'a Inbound, source: Source) -> Result<Self, Rejection> {
+        match source {
+            Source::Query => Self::form(&inbound.query),
+            Source::Json => Self::json(&inbound.body),
+            Source::Form => Self::form_body(&inbound.body),
+            Source::JsonOrForm => {
+                let form = inbound.header("content-type").is_some_and(|kind| {
+                    kind.trim_start().get(..33).is_some_and(|start| {
+                        start.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+                    })
+                });
+                if form {
+                    Self::form_body(&inbound.body)
+                } else {
+                    Self::json(&inbound.body)
+                }
+            }
+        }
+    }
+
+    /// Values of our own, for a request.
+    pub(super) fn plain(fields: &'a [(String, String)]) -> Self {
+        let fields = fields.iter().map(|(name, value)| Field {
+            name: Cow::Borrowed(name),
+            piece: "",
+            value: Value::Plain(value),
+        });
+        Self::sorted(fields.collect())
+    }
+
+    fn form_body(body: &'a [u8]) -> Result<Self, Rejection> {
+        let text = std::str::from_utf8(body).map_err(|_| malformed("the form is not text"))?;
+        Self::form(text.trim_end_matches(['\r', '\n']))
+    }
+
+    fn form(text: &'a str) -> Result<Self, Rejection> {
+        if text.len() > MESSAGE_BYTES_MAX {
+            return Err(malformed("the message is too long"));
+        }
+        let mut fields = Vec::with_capacity(16);
+        for piece in text.split('&').filter(|piece| !piece.is_empty()) {
+            if fields.len() == FIELDS_MAX {
+                return Err(malformed("the message has too many fields"));
+            }
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            fields.push(Field {
+                name: encoding::decode_lossy(name),
+                piece,
+                value: Value::Encoded(value),
+            });
+        }
+        Ok(Self::sorted(fields))
+    }
+
+    fn json(body: &'a [u8]) -> Result<Self, Rejection> {
+        if body.len() > MESSAGE_BYTES_MAX {
+            return Err(malformed("the message is too long"));
+        }
+        let Members(fields) = serde_json::from_slice(body)
+            .map_err(|error| malformed(format!("the body is not a JSON object: {error}")))?;
+        if fields.len() > FIELDS_MAX {
+            return Err(malformed("the message has too many fields"));
+        }
+        Ok(Self::sorted(fields))
+    }
+
+    fn sorted(mut fields: Vec<Field<'a>>) -> Self {
+        // Stable: of a repeated name the first stays first.
+        fields.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
+        Self(fields)
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Field<'a>> {
+        self.0.iter()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Field<'a>> {
+        let start = self
+            .0
+            .partition_point(|field| field.name.as_bytes() < name.as_bytes());
+        self.0.get(start).filter(|field| field.name == name)
+    }
+
+    /// Refuses a name that stands twice: two readers of the message would see two values.
+    ///
+    /// # Errors
+    /// [`Reason::DuplicateParameter`].
+    pub(super) fn refuse_duplicates(&self, scope: &Duplicates) -> Result<(), Rejection> {
+        let twice = self.0.windows(2).find(|pair| {
+            pair[0].name == pair[1].name
+                && match scope {
+                    Duplicates::All => true,
+                    Duplicates::Prefixes(prefixes) => prefixes
+                        .iter()
+                        .any(|prefix| pair[0].name.starts_with(prefix.as_str())),
+                }
+        });
+        match twice {
+            Some(pair) => Err(Rejection::new(
+                Reason::DuplicateParameter,
+                format!("{} stands twice", pair[0].name),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn malformed(detail: impl Into<String>) -> Rejection {
+    Rejection::new(Reason::Malformed, detail)
+}
+
+struct Members<'a>(Vec<Field<'a>>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    fields.push(Field {
+                        name,
+                        piece: "",
+                        value: Value::Json(raw),
+                    });
+                }
+                Ok(Members(fields))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,265 @@
+//! Which providers there are: those shipped, and folders added by who runs the program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::contract::Adapter;
+use crate::recipe::{RECIPE_BYTES_MAX, Recipe, RecipeFault};
+
+/// Folder name, file name in faults, text.
+const SHIPPED: [(&str, &str, &str); 2] = [
+    (
+        "sepay",
+        "adapters/sepay/adapter.toml",
+        include_str!("sepay/adapter.toml"),
+    ),
+    (
+        "vnpay",
+        "adapters/vnpay/adapter.toml",
+        include_str!("vnpay/adapter.toml"),
+    ),
+];
+
+/// Where a provider's description came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Part of the program.
+    Shipped,
+    Folder(PathBuf),
+}
+
+/// One usable provider.
+#[derive(Clone)]
+pub struct Entry {
+    /// The provider's name for people.
+    pub title: String,
+    pub origin: Origin,
+    pub adapter: Arc<dyn Adapter>,
+}
+
+/// All usable providers by name, and what kept others off.
+#[derive(Clone, Default)]
+pub struct Registry {
+    entries: BTreeMap<String, Entry>,
+    faults: Vec<RecipeFault>,
+}
+
+impl Registry {
+    /// The providers that are part of the program.
+    pub fn builtin() -> Self {
+        let mut registry = Self::default();
+        for (folder, file, text) in SHIPPED {
+            registry.add(folder, file, text, Origin::Shipped);
+        }
+        registry
+    }
+
+    /// The shipped providers, extended and overridden by the folders of `dir`. A folder with a
+    /// mistake keeps only its own provider off, also a shipped one of the same name: falling back
+    /// to other rules than the written ones would surprise.
+    pub fn load(dir: &Path) -> Self {
+        let mut registry = Self::builtin();
+        let folders = match folders(dir) {
+            Ok(folders) => folders,
+            Err(error) => {
+                let reason = format!("the folder cannot be read: {error}");
+                registry.fault(dir, reason);
+                return registry;
+            }
+        };
+        for folder in folders {
+            let Some(name) = folder
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+            else {
+                continue;
+            };
+            let file = folder.join("adapter.toml");
+            if !file.exists() {
+                continue;
+            }
+            registry.entries.remove(&name);
+            match read(&file) {
+                Ok(text) => registry.add(
+                    &name,
+                    &file.display().to_string(),
+                    &text,
+                    Origin::Folder(folder),
+                ),
+                Err(reason) => registry.fault(&file, reason),
+            }
+        }
+        registry
+    }
+
+    pub fn get(&self, name: &str) -> Option<Arc<dyn Adapter>> {
+        self.entries
+            .get(name)
+            .map(|entry| Arc::clone(&entry.adapter))
+    }
+
+    /// In order of names.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries
+            .iter()
+            .map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// Why folders were left out.
+    pub fn faults(&self) -> &[RecipeFault] {
+        &self.faults
+    }
+
+    fn add(&mut self, folder: &str, file: &str, text: &str, origin: Origin) {
+        match Recipe::compile(file, text) {
+            Ok(recipe) if recipe.name() != folder => {
+                let reason = format!("the name {} is not that of the folder", recipe.name());
+                self.fault(Path::new(file), reason);
+            }
+            Ok(recipe) => {
+                let entry = Entry {
+                    title: recipe.title().to_owned(),
+                    origin,
+                    adapter: Arc::new(recipe),
+                };
+                self.entries.insert(folder.to_owned(), entry);
+            }
+            Err(faults) => self.faults.extend(faults),
+        }
+    }
+
+    fn fault(&mut self, file: &Path, reason: String) {
+        self.faults.push(RecipeFault {
+            file: file.display().to_string(),
+            line: 0,
+            reason,
+        });
+    }
+}
+
+fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let length = fs::metadata(file).map_err(|error| error.to_string())?.len();
+    if length > RECIPE_BYTES_MAX as u64 {
+        return Err("the file is too long".to_owned());
+    }
+    fs::read_to_string(file).map_err(|error| format!("the file cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VNPAY: &str = include_str!("vnpay/adapter.toml");
+
+    /// A folder of recipes that goes away with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn of(name: &str, recipes: &[(&str, &str)]) -> Self {
+            let dir = std::env::temp_dir().join(format!("hocphi-{name}-{}", std::process::id()));
+            for (folder, text) in recipes {
+                fs::create_dir_all(dir.join(folder)).unwrap();
+                fs::write(dir.join(folder).join("adapter.toml"), text).unwrap();
+            }
+            Self(dir)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _leftover = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn folders_add_and_override_providers_and_a_mistake_keeps_off_only_its_own() {
+        let other = VNPAY.replace("name = \"vnpay\"", "name = \"vnpay_b\"");
+        let folder = Folder::of(
+            "registry",
+            &[
+                ("vnpay_b", &other),
+                ("sepay", "recipe = 1\nname = sepay\n"),
+                ("misnamed", VNPAY),
+            ],
+        );
+        let registry = Registry::load(&folder.0);
+        let names: Vec<_> = registry.entries().map(|(name, _)| name).collect();
+        assert_eq!(names, ["vnpay", "vnpay_b"]);
+        let faults: Vec<_> = registry.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].contains("misnamed/adapter.toml"), "{faults:?}");
+        assert!(faults[1].contains("sepay/adapter.toml:2:"), "{faults:?}");
+        let absent = Registry::load(&folder.0.join("absent"));
+        assert_eq!(absent.entries().count(), 2);
+        assert_eq!(absent.faults().len(), 1);
+    }
+
+    #[test]
+    fn mistakes_in_a_recipe_are_told_with_their_lines() {
+        let line_of = |needle: &str| {
+            1 + VNPAY
+                .lines()
+                .position(|line| line.contains(needle))
+                .unwrap()
+        };
+        for (part, instead, line, reason) in [
+            ("\"hmac-sha512\"", "\"md9\"", "digest =", "unknown variant"),
+            ("source =", "sauce =", "source =", "unknown field"),
+            (
+                "\"vnp_SecureHash\", ",
+                "",
+                "[[message.ipn.proof]]",
+                "which carries it",
+            ),
+            (
+                "signature = \"redirect\"\ncarried",
+                "signature = \"x\"\ncarried",
+                "[[message.ipn.proof]]",
+                "signature.x",
+            ),
+            (
+                "is = \"failed\"",
+                "is = \"paid\"",
+                "is = \"failed\"",
+                "never a payment",
+            ),
+            (
+                "when = [\"00\", \"00\"]",
+                "when = [\"00\"]",
+                "when = [\"00\", \"00\"]",
+                "one text for each code",
+            ),
+            (
+                "returns = true",
+                "returns = false",
+                "[capability]",
+                "returns",
+            ),
+            (
+                "[acknowledge.temporary]\nstatus = 200\ncontent_type = \"application/json\"\nbody = '{\"RspCode\":\"99\",\"Message\":\"Temporarily unavailable\"}'",
+                "",
+                "[acknowledge.accepted]",
+                "no answer for Temporary",
+            ),
+        ] {
+            assert!(VNPAY.contains(part), "{part}");
+            let faults = Recipe::compile("f", &VNPAY.replacen(part, instead, 1)).expect_err(part);
+            assert!(faults[0].reason.contains(reason), "{part}: {faults:?}");
+            assert_eq!(faults[0].line, line_of(line), "{faults:?}");
+        }
+    }
+}
