@@ -14,7 +14,7 @@ mod requests;
 mod samples;
 pub mod security;
 pub mod session;
-mod sign_in;
+pub mod sign_in;
 mod static_files;
 mod store;
 
@@ -34,6 +34,7 @@ use crate::App;
 use crate::fees::pages as fees;
 use crate::payments::pages as payments;
 use crate::reports::pages as reports;
+use crate::schools::pages as schools;
 use errors::PageError;
 use limits::PeerLimit;
 
@@ -100,6 +101,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(fees::routes())
         .merge(payments::routes())
         .merge(reports::routes())
+        .merge(schools::routes())
         .route("/dang-nhap", get(sign_in::show).post(sign_in::sign_in))
         .route("/dang-xuat", post(sign_in::sign_out))
         .route(

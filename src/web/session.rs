@@ -12,7 +12,7 @@ use super::language::cookie;
 use super::layout::{Shell, StaffBar};
 use super::store;
 use crate::App;
-use crate::ids::{SchoolId, UnitId};
+use crate::ids::{SchoolId, UnitId, UserId};
 use crate::people::{self, Role};
 
 /// Lives as long as a session in the database.
@@ -56,6 +56,7 @@ fn form_token(session: &str) -> String {
 /// A signed-in accountant, bound to one school.
 #[derive(Clone, Debug)]
 pub struct Accountant {
+    pub user_id: UserId,
     pub school_id: SchoolId,
     pub shell: Shell,
 }
@@ -131,6 +132,7 @@ where
         let (staff, shell) = admit(&web.app, parts, Role::Accountant).await?;
         Ok(Self {
             school_id: SchoolId::new(staff.unit_id.as_str()),
+            user_id: staff.user_id,
             shell,
         })
     }

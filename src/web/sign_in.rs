@@ -92,7 +92,10 @@ pub async fn sign_in(
         next => next,
     };
     Ok((
-        [(SET_COOKIE, session::set_cookie(&web.app, Some(&begun.token)))],
+        [(
+            SET_COOKIE,
+            session::set_cookie(&web.app, Some(&begun.token)),
+        )],
         Redirect::to(target),
     )
         .into_response())

@@ -149,10 +149,6 @@ impl BillPage {
         self.bill.amount_due - self.bill.amount_paid
     }
 
-    fn supported(&self) -> Vnd {
-        self.bill.gross - self.bill.amount_due
-    }
-
     fn is_payable(&self) -> bool {
         matches!(self.bill.state, BillState::Open | BillState::Partial)
     }

@@ -6,8 +6,6 @@ mod people;
 mod store_basics;
 mod tree;
 
-use std::sync::Arc;
-
 use hocphi::App;
 use hocphi::clock::{Clock, Day, Instant};
 use hocphi::ids::Ids;
@@ -56,13 +54,9 @@ pub struct Keep(#[expect(dead_code, reason = "dropped with the test")] Option<te
 /// The application on one database, at 09:00 on 5 September 2026, with seeded identifiers.
 pub fn app_on(db: Db) -> App {
     let start = Instant::parse_local_iso("2026-09-05T09:00:00").expect("a moment");
-    App {
-        db,
-        clock: Clock::settable(start),
-        ids: Ids::seeded(1),
-        seal: Arc::new(SealingKey::from_bytes([1; 32])),
-        public_url: "http://127.0.0.1".into(),
-    }
+    let clock = Clock::settable(start);
+    let seal = SealingKey::from_bytes([1; 32]);
+    App::tool(db, clock, Ids::seeded(1), seal).expect("an application")
 }
 
 pub fn day(iso: &str) -> Day {
