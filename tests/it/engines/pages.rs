@@ -110,7 +110,7 @@ async fn two_schools(db: &Db) -> Result<(), StoreError> {
             .bind(today).run().await?;
         tx.sql("INSERT INTO invoice_line (school_id, payment_id, seq, invoice_id, amount) VALUES ('s1', 'pay1', 1, 'inv1', 300)")
             .run().await?;
-        for (id, role, unit) in [("kt1", "ACCOUNTANT", "s1"), ("kt2", "ACCOUNTANT", "s2"), ("so", "OFFICE", "dept")] {
+        for (id, role, unit) in [("kt1", "ACCOUNTANT", "s1"), ("kt2", "ACCOUNTANT", "s2"), ("so1", "OFFICE", "dept")] {
             tx.sql(
                 "INSERT INTO user_account (user_id, login, password_hash, display_name, role, unit_id)
                  VALUES ($1, $1, $2, $3, $4, $5)")
@@ -281,6 +281,65 @@ async fn an_accountant_sees_the_own_school_and_nothing_else() {
     }
 }
 
+/// A form with a file, as browsers send it.
+async fn send_file(router: &Router, cookie: &str, form_token: &str, csv: &str) -> Answer {
+    let mut body = String::new();
+    for (name, value) in [
+        ("form_token", form_token),
+        ("kind", "roster"),
+        ("valid_from", "2026-11-23"),
+    ] {
+        body.push_str(&format!(
+            "--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    body.push_str(&format!(
+        "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"lop.csv\"\r\n\
+         Content-Type: text/csv\r\n\r\n{csv}\r\n--XX--\r\n"
+    ));
+    let request = Request::post("/ke-toan/import")
+        .header("cookie", cookie)
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "multipart/form-data; boundary=XX");
+    send(router, request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_sent_roster_is_taken_whole_or_not_at_all() {
+    const TITLES: &str = "Mã học sinh;Họ và tên;Ngày sinh;Giới tính;Khối;Lớp;Họ tên phụ huynh;\
+                          Quan hệ;Điện thoại;Email;Địa chỉ;Nhóm BHYT;Số tháng BHYT";
+    for (db, _keep) in fresh_databases().await {
+        two_schools(&db).await.unwrap();
+        let router = web::router(app(db.clone()), PageConfig::default());
+        let cookie = session(&router, "kt2").await;
+        let form = get(&router, "/ke-toan/import", &cookie).await.text;
+        let token = form.split("name=\"form_token\" value=\"").nth(1).unwrap();
+        let token = token.split('"').next().unwrap();
+        let row = |day: &str| {
+            format!(
+                "{TITLES}\r\nHS9;Lý Thị Mai;{day};Nữ;3;3B;Lý Văn Ba;Cha;0912345678;;Phố Núi;HS;12\r\n"
+            )
+        };
+        let unsigned = send_file(&router, &cookie, "guessed", &row("05/09/2018")).await;
+        assert_eq!(unsigned.status, StatusCode::FORBIDDEN);
+        let wrong = send_file(&router, &cookie, token, &row("31/02/2018")).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(wrong.text.contains("31/02/2018") && wrong.text.contains("Ngày sinh"));
+        let pupils = async || -> i64 {
+            let row: (i64,) = db
+                .sql("SELECT COUNT(*) FROM pupil WHERE school_id = 's2'")
+                .one()
+                .await
+                .unwrap();
+            row.0
+        };
+        assert_eq!(pupils().await, 0);
+        let taken = send_file(&router, &cookie, token, &row("05/09/2018")).await;
+        assert_eq!(taken.status, StatusCode::OK, "{}", taken.text);
+        assert_eq!(pupils().await, 1);
+    }
+}
+
 #[tokio::test]
 async fn an_office_sums_the_schools_it_manages_on_that_day() {
     for (db, _keep) in fresh_databases().await {
@@ -307,7 +366,7 @@ async fn an_office_sums_the_schools_it_manages_on_that_day() {
         assert_eq!(Sums::of(&earlier).by_value().per_mille(), None);
 
         let router = web::router(app(db), PageConfig::default());
-        let officer = session(&router, "so").await;
+        let officer = session(&router, "so1").await;
         let page = get(&router, "/quan-ly", &officer).await;
         assert!(page.text.contains("60,0\u{a0}%") && page.text.contains("không phát sinh"));
         assert_eq!(
