@@ -263,17 +263,22 @@ async fn an_accountant_sees_the_own_school_and_nothing_else() {
             StatusCode::FORBIDDEN
         );
 
-        let out = |site: &str| {
-            let request = Request::post("/dang-xuat").header("cookie", one.as_str());
-            request
+        let form_token = overview.text.split("name=\"form_token\" value=\"").nth(1);
+        let form_token = form_token.and_then(|rest| rest.split('"').next()).unwrap();
+        let out = |site: &str, form_token: &str| {
+            Request::post("/dang-xuat")
+                .header("cookie", one.as_str())
                 .header("sec-fetch-site", site)
-                .body(Body::empty())
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Body::from(format!("form_token={form_token}")))
                 .unwrap()
         };
-        let foreign = send(&router, out("cross-site")).await;
+        let old = send(&router, out("same-origin", "old")).await;
+        assert_eq!(old.status, StatusCode::FORBIDDEN);
+        let foreign = send(&router, out("cross-site", form_token)).await;
         assert_eq!(foreign.status, StatusCode::FORBIDDEN);
         assert_eq!(get(&router, "/ke-toan", &one).await.status, StatusCode::OK);
-        send(&router, out("same-origin")).await;
+        send(&router, out("same-origin", form_token)).await;
         assert_eq!(
             get(&router, "/ke-toan", &one).await.status,
             StatusCode::SEE_OTHER
