@@ -4,8 +4,7 @@
 //! payer's words with their own (banks-and-reconciliation §4.1). So everything but letters and
 //! digits is removed first, and then every place where the prefix stands is tested.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 use super::bill_code::{BODY, BillCode, Body, PREFIX, read_body};
 
@@ -83,21 +82,32 @@ fn keep_ascii(memo: &[u8], kept: &mut Vec<u8>) {
     kept.truncate(length);
 }
 
+/// Characters are decomposed one by one: normalisation of the whole text would differ only in the
+/// order of marks, and those are dropped.
 fn keep_folded(memo: &str, kept: &mut Vec<u8>) {
-    for character in memo
-        .nfkd()
-        .filter(|&character| !is_combining_mark(character))
-    {
-        if matches!(character, 'đ' | 'Đ') {
-            kept.push(b'D');
-            continue;
+    for character in memo.chars() {
+        if let Some(&ascii) = KEPT.get(usize::try_from(u32::from(character)).unwrap_or(usize::MAX))
+        {
+            kept.extend((ascii != 0).then_some(ascii));
+        } else {
+            decompose_compatible(character, |part| keep_part(part, kept));
         }
-        for upper in character.to_uppercase() {
-            if let Ok(byte) = u8::try_from(upper)
-                && byte.is_ascii_alphanumeric()
-            {
-                kept.push(byte);
-            }
+    }
+}
+
+fn keep_part(part: char, kept: &mut Vec<u8>) {
+    if is_combining_mark(part) {
+        return;
+    }
+    if matches!(part, 'đ' | 'Đ') {
+        kept.push(b'D');
+        return;
+    }
+    for upper in part.to_uppercase() {
+        if let Ok(byte) = u8::try_from(upper)
+            && byte.is_ascii_alphanumeric()
+        {
+            kept.push(byte);
         }
     }
 }
@@ -176,6 +186,18 @@ mod tests {
         // U+0111 takes the place of D.
         let with_d = BillCode::parse("HPZ333333337D").unwrap();
         assert_eq!(read("hpz 3333 3333 7đ").codes, [with_d]);
+    }
+
+    #[test]
+    fn folding_letter_by_letter_is_folding_the_normalised_text() {
+        use proptest::prelude::*;
+        use unicode_normalization::UnicodeNormalization;
+        proptest!(|(memo in "[\\PC\u{300}-\u{323}àảĐđﬁ①ŉß]{0,24}")| {
+            let (mut whole, mut single) = (Vec::new(), Vec::new());
+            memo.nfkd().for_each(|part| keep_part(part, &mut whole));
+            keep_folded(&memo, &mut single);
+            prop_assert_eq!(whole, single);
+        });
     }
 
     #[test]

@@ -5,4 +5,11 @@
 pub mod bill_code;
 pub mod memo;
 pub mod pages;
+pub mod parameters;
+mod pricing;
+pub mod rules;
+pub mod service;
+pub mod store;
+
 pub mod vietqr;
+pub mod vocabulary;

@@ -11,7 +11,8 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
-    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, RoundsPage, SuspensePage,
+    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, RoundPage, RoundsPage,
+    SuspensePage,
 };
 use crate::reports::pages::OfficePage;
 use crate::schools::pages::ImportPage;
@@ -48,6 +49,7 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("suspense", SuspensePage::samples(&suspense), &mut all);
     let rounds = accountant("/ke-toan/rounds");
     rendered("rounds", RoundsPage::samples(&rounds), &mut all);
+    rendered("round", RoundPage::samples(&rounds), &mut all);
     let import = accountant("/ke-toan/import");
     rendered("import", ImportPage::samples(&import), &mut all);
     rendered("office", OfficePage::samples(&officer), &mut all);

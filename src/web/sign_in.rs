@@ -105,7 +105,7 @@ pub async fn sign_in(
 #[derive(Debug, Default, Deserialize)]
 pub struct Signed {
     #[serde(default)]
-    form_token: String,
+    pub form_token: String,
 }
 
 /// `POST /dang-xuat`.

@@ -1,5 +1,6 @@
 //! Promises of the data layer, kept on both engines.
 
+mod fees;
 mod imports;
 mod pages;
 mod people;

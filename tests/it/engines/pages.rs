@@ -346,6 +346,45 @@ async fn a_sent_roster_is_taken_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_draft_is_previewed_and_published_by_its_school_alone() {
+    for (db, _keep) in fresh_databases().await {
+        two_schools(&db).await.unwrap();
+        db.write("test.draft", async |tx: &mut Tx| {
+            tx.sql(
+                "INSERT INTO billing_round (school_id, round_id, name, school_year, charge_day, due_day, state, created_at)
+                 VALUES ('s2', 'r2', 'Tháng 12', '2026-2027', $1, $1, 'DRAFT', $2)",
+            )
+            .bind(noon().day())
+            .bind(noon())
+            .run()
+            .await
+        })
+        .await
+        .unwrap();
+        let router = web::router(app(db), PageConfig::default());
+        let other = session(&router, "kt1").await;
+        let hidden = get(&router, "/ke-toan/rounds/r2", &other).await;
+        assert_eq!(hidden.status, StatusCode::NOT_FOUND);
+        let own = session(&router, "kt2").await;
+        let preview = get(&router, "/ke-toan/rounds/r2", &own).await;
+        assert_eq!(preview.status, StatusCode::OK, "{}", preview.text);
+        assert!(preview.text.contains("Xem trước đợt thu: Tháng 12"));
+        assert!(
+            !preview.text.contains("/publish"),
+            "nobody to bill, no button"
+        );
+        let unsigned = Request::post("/ke-toan/rounds/r2/publish")
+            .header("cookie", own.as_str())
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let unsigned = send(&router, unsigned.body(Body::from("form_token=x")).unwrap()).await;
+        assert_eq!(unsigned.status, StatusCode::FORBIDDEN);
+        let published = get(&router, "/ke-toan/rounds", &own).await;
+        assert!(published.text.contains("Nháp"));
+    }
+}
+
+#[tokio::test]
 async fn an_office_sums_the_schools_it_manages_on_that_day() {
     for (db, _keep) in fresh_databases().await {
         two_schools(&db).await.unwrap();
