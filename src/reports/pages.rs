@@ -88,7 +88,7 @@ impl OfficePage {
     }
 
     fn chart_height(&self) -> usize {
-        self.levels().len() * 34 + 8
+        self.levels().len() * 44
     }
 
     /// All levels with one idle school, and an office without schools.

@@ -7,6 +7,7 @@
 //! `import/{units,parameters,roster,fees}.rs`, read it in `parse`, write it in `import/store.rs`.
 
 pub mod import;
+pub mod pages;
 pub mod parameters;
 mod store;
 pub mod text;

@@ -28,6 +28,8 @@ pub enum PageError {
     TooMany,
     #[error("the request cannot be read")]
     BadRequest,
+    #[error("the body is larger than this route takes")]
+    TooLarge,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("template: {0}")]
@@ -43,6 +45,7 @@ impl PageError {
             Self::Forbidden | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Store(_) | Self::Template(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -36,7 +36,8 @@ impl PeerLimit {
         let checks = AtomicU32::new(0);
         Self(Arc::new(move |peer| {
             let limiter = config.limiter();
-            if checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_CLEANING == 0 {
+            let count = checks.fetch_add(1, Ordering::Relaxed);
+            if count.is_multiple_of(CHECKS_BETWEEN_CLEANING) {
                 limiter.retain_recent();
             }
             limiter.check_key(&peer).is_ok()

@@ -14,7 +14,7 @@ mod requests;
 mod samples;
 pub mod security;
 pub mod session;
-mod sign_in;
+pub mod sign_in;
 mod static_files;
 mod store;
 
@@ -35,6 +35,7 @@ use crate::fees::pages as fees;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::reports::pages as reports;
+use crate::schools::pages as schools;
 use errors::PageError;
 use limits::PeerLimit;
 
@@ -102,6 +103,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(payments::routes())
         .merge(payer_routes())
         .merge(reports::routes())
+        .merge(schools::routes())
         .route("/dang-nhap", get(sign_in::show).post(sign_in::sign_in))
         .route("/dang-xuat", post(sign_in::sign_out))
         .route(

@@ -11,9 +11,11 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
-    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, RoundsPage, SuspensePage,
+    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, RoundPage, RoundsPage,
+    SuspensePage,
 };
 use crate::reports::pages::OfficePage;
+use crate::schools::pages::ImportPage;
 
 fn rendered<T: Template>(name: &str, pages: Vec<T>, all: &mut Vec<(String, String)>) {
     for (place, page) in pages.iter().enumerate() {
@@ -47,6 +49,9 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("suspense", SuspensePage::samples(&suspense), &mut all);
     let rounds = accountant("/ke-toan/rounds");
     rendered("rounds", RoundsPage::samples(&rounds), &mut all);
+    rendered("round", RoundPage::samples(&rounds), &mut all);
+    let import = accountant("/ke-toan/import");
+    rendered("import", ImportPage::samples(&import), &mut all);
     rendered("office", OfficePage::samples(&officer), &mut all);
     all
 }

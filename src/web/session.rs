@@ -1,8 +1,8 @@
 //! Staff sessions: the cookie, and extractors that let in the right people.
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +12,7 @@ use super::language::cookie;
 use super::layout::{Shell, StaffBar};
 use super::store;
 use crate::App;
-use crate::ids::{SchoolId, UnitId};
+use crate::ids::{SchoolId, UnitId, UserId};
 use crate::people::{self, Role};
 
 /// Lives as long as a session in the database.
@@ -43,19 +43,20 @@ pub fn set_cookie(app: &App, token: Option<&str>) -> HeaderValue {
 }
 
 /// The token of this browser's session.
-pub fn token(app: &App, parts: &Parts) -> Option<String> {
-    cookie(&parts.headers, cookie_name(app)).filter(|token| !token.is_empty())
+pub fn token(app: &App, headers: &HeaderMap) -> Option<String> {
+    cookie(headers, cookie_name(app)).filter(|token| !token.is_empty())
 }
 
 /// The hidden token of a session's forms, which another site cannot know. Derived, so that nothing
 /// has to be stored; one-way, so that a page does not give away the session.
-fn form_token(session: &str) -> String {
+pub fn form_token(session: &str) -> String {
     hex::encode(Sha256::digest(format!("form:{session}").as_bytes()))
 }
 
 /// A signed-in accountant, bound to one school.
 #[derive(Clone, Debug)]
 pub struct Accountant {
+    pub user_id: UserId,
     pub school_id: SchoolId,
     pub shell: Shell,
 }
@@ -104,7 +105,7 @@ async fn admit(
 ) -> Result<(people::Staff, Shell), NotAdmitted> {
     let mut shell = Shell::of_request(&parts.uri, &parts.extensions);
     let sign_in = || NotAdmitted::SignIn(format!("/dang-nhap?next={}", parts.uri.path()));
-    let token = token(app, parts).ok_or_else(sign_in)?;
+    let token = token(app, &parts.headers).ok_or_else(sign_in)?;
     let staff = people::who(app, &token).await?.ok_or_else(sign_in)?;
     if staff.role != role {
         return Err(PageError::Forbidden.into());
@@ -131,6 +132,7 @@ where
         let (staff, shell) = admit(&web.app, parts, Role::Accountant).await?;
         Ok(Self {
             school_id: SchoolId::new(staff.unit_id.as_str()),
+            user_id: staff.user_id,
             shell,
         })
     }

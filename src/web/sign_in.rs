@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{Extensions, StatusCode};
+use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -102,10 +102,23 @@ pub async fn sign_in(
         .into_response())
 }
 
+/// What every form of a session carries.
+#[derive(Debug, Default, Deserialize)]
+pub struct Signed {
+    #[serde(default)]
+    pub form_token: String,
+}
+
 /// `POST /dang-xuat`.
-pub async fn sign_out(State(web): State<Web>, request: Request) -> Result<Response, PageError> {
-    let (parts, _) = request.into_parts();
-    if let Some(token) = session::token(&web.app, &parts) {
+pub async fn sign_out(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Form(form): Form<Signed>,
+) -> Result<Response, PageError> {
+    if let Some(token) = session::token(&web.app, &headers) {
+        if session::form_token(&token) != form.form_token {
+            return Err(PageError::ForeignForm);
+        }
         people::logout(&web.app, &token).await?;
     }
     Ok((

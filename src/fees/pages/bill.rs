@@ -170,6 +170,7 @@ impl BillPage {
             (Status::Unpaid, BillState::Open, false, false),
             (Status::Waiting, BillState::Open, true, false),
             (Status::Overdue, BillState::Open, true, false),
+            (Status::Failed, BillState::Open, true, false),
             (Status::Partial, BillState::Partial, true, false),
             (Status::Paid, BillState::Paid, true, false),
             (Status::Paid, BillState::Paid, true, true),

@@ -20,6 +20,8 @@ pub enum Status {
     Overdue,
     /// The payer was sent to a provider, or comes back from it; no confirmed result yet.
     Waiting,
+    /// The provider said that no money moved.
+    Failed,
     Partial,
     Paid,
     NothingDue,
@@ -57,8 +59,17 @@ impl StatusFragment {
     ) -> Result<Self, PageError> {
         let (db, now) = (&web.app.db, web.app.clock.now());
         let is_open = matches!(bill.state, BillState::Open | BillState::Partial);
-        let is_waiting = is_open
-            && (returned || store::is_waiting(db, &bill.school_id, &bill.bill_id, now).await?);
+        let attempt = if is_open {
+            store::last_attempt(db, &bill.school_id, &bill.bill_id).await?
+        } else {
+            None
+        };
+        let (is_waiting, has_failed) = match &attempt {
+            Some(last) if last.state == "FAILED" => (false, returned),
+            Some(last) if last.state == "WAITING" => (returned || last.expires_at > now, false),
+            // Paid, but the bill does not show it yet; or back from a provider we know nothing of.
+            Some(_) | None => (is_open && returned, false),
+        };
         let invoices = if bill.amount_paid.is_positive() {
             store::invoices(db, &bill.school_id, &bill.bill_id).await?
         } else {
@@ -69,6 +80,7 @@ impl StatusFragment {
             BillState::NothingDue => Status::NothingDue,
             BillState::Cancelled => Status::Cancelled,
             BillState::Open | BillState::Partial if is_waiting => Status::Waiting,
+            BillState::Open | BillState::Partial if has_failed => Status::Failed,
             BillState::Partial => Status::Partial,
             BillState::Open if now.day() > bill.due_day => Status::Overdue,
             BillState::Open => Status::Unpaid,
@@ -90,7 +102,11 @@ impl StatusFragment {
             is_final: match status {
                 Status::Paid => documented || waited_enough,
                 Status::NothingDue | Status::Cancelled => true,
-                Status::Unpaid | Status::Overdue | Status::Waiting | Status::Partial => false,
+                Status::Unpaid
+                | Status::Overdue
+                | Status::Waiting
+                | Status::Failed
+                | Status::Partial => false,
             },
         })
     }
@@ -98,7 +114,7 @@ impl StatusFragment {
     /// What the script compares: another value reloads the page around the fragment.
     fn stage(&self) -> &'static str {
         match self.status {
-            Status::Unpaid | Status::Overdue | Status::Waiting => "open",
+            Status::Unpaid | Status::Overdue | Status::Waiting | Status::Failed => "open",
             Status::Partial => "partial",
             Status::Paid => "paid",
             Status::NothingDue | Status::Cancelled => "closed",
@@ -109,7 +125,7 @@ impl StatusFragment {
         match self.status {
             Status::Paid | Status::NothingDue => "good",
             Status::Waiting => "wait",
-            Status::Overdue => "bad",
+            Status::Overdue | Status::Failed => "bad",
             Status::Unpaid | Status::Partial => "warn",
             Status::Cancelled => "plain",
         }
@@ -120,6 +136,7 @@ impl StatusFragment {
         match self.status {
             Status::Unpaid | Status::Overdue => shell.t("status-unpaid"),
             Status::Waiting => shell.t("status-waiting"),
+            Status::Failed => shell.t("status-failed"),
             Status::Partial => shell.t("status-partial"),
             Status::Paid => shell.t("status-paid"),
             Status::NothingDue => shell.t("status-nothing-due"),
@@ -134,6 +151,7 @@ impl StatusFragment {
             Status::Unpaid => language.t1("status-unpaid-note", "day", day),
             Status::Overdue => language.t1("status-overdue-note", "day", day),
             Status::Waiting => language.t("status-waiting-note"),
+            Status::Failed => language.t("status-failed-note"),
             Status::Partial => language.t2(
                 "status-partial-note",
                 ("paid", &self.paid),

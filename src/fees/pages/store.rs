@@ -177,27 +177,32 @@ pub async fn pay_choices(db: &Db, school: &SchoolId) -> Result<Vec<PayChoice>, S
     .await
 }
 
-/// Whether somebody has gone to a provider for this bill and no result has come yet.
+/// How the last try to pay through a provider stands.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct LastAttempt {
+    pub state: String,
+    pub expires_at: Instant,
+}
+
+/// The last try to pay this bill through a provider, if there was one.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn is_waiting(
+pub async fn last_attempt(
     db: &Db,
     school: &SchoolId,
     bill: &BillId,
-    now: Instant,
-) -> Result<bool, StoreError> {
-    let (waiting,): (i64,) = db
-        .sql(
-            "SELECT COUNT(*) FROM payment_attempt
-              WHERE school_id = $1 AND bill_id = $2 AND state = 'WAITING' AND expires_at > $3",
-        )
-        .bind(school.clone())
-        .bind(bill.clone())
-        .bind(now)
-        .one()
-        .await?;
-    Ok(waiting > 0)
+) -> Result<Option<LastAttempt>, StoreError> {
+    db.sql(
+        "SELECT state, expires_at FROM payment_attempt
+          WHERE school_id = $1 AND bill_id = $2
+          ORDER BY created_at DESC, attempt_id DESC
+          LIMIT 1",
+    )
+    .bind(school.clone())
+    .bind(bill.clone())
+    .optional()
+    .await
 }
 
 /// Invoices whose lines were paid on this bill, oldest first.

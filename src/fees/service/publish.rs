@@ -101,19 +101,20 @@ async fn write_bills(
             priced.push(owed);
         }
         insert_bills(tx, ids, school, round, today, &mut bills).await?;
-        let lines = bills.iter().zip(&priced).flat_map(|(bill, owed)| {
-            let pricer = &pricer;
-            owed.lines
-                .iter()
-                .zip(1..)
-                .map(move |((place, line), line_no)| NewLine {
+        // Gathered, not lazy: a closure over borrowed lines held across the statement would keep
+        // this future from being sent between threads, and handlers of pages need that.
+        let mut lines = Vec::new();
+        for (bill, owed) in bills.iter().zip(&priced) {
+            for ((place, line), line_no) in owed.lines.iter().zip(1..) {
+                lines.push(NewLine {
                     bill_id: &bill.bill_id,
                     line_no,
                     item_id: &pricer.item(*place).item_id,
                     line,
-                })
-        });
-        let expected: usize = priced.iter().map(|owed| owed.lines.len()).sum();
+                });
+            }
+        }
+        let expected = lines.len();
         let added = store::insert_lines(tx, school, lines).await?;
         if usize::try_from(added) != Ok(expected) {
             return Err(StoreError::Contradiction(format!(

@@ -11,13 +11,13 @@ mod suspense;
 pub use bills::{BillDetailPage, BillsPage};
 pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
-pub use rounds::RoundsPage;
+pub use rounds::{RoundPage, RoundsPage};
 pub use suspense::SuspensePage;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::fees::memo;
 use crate::fees::pages::xml_file;
@@ -36,6 +36,8 @@ pub fn routes() -> Router<Web> {
         .route("/ke-toan/bills/{bill_id}", get(bills::show))
         .route("/ke-toan/suspense", get(suspense::list))
         .route("/ke-toan/rounds", get(rounds::list))
+        .route("/ke-toan/rounds/{round_id}", get(rounds::show))
+        .route("/ke-toan/rounds/{round_id}/publish", post(rounds::publish))
         .route("/ke-toan/invoices/{file}", get(download_invoice))
 }
 

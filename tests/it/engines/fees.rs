@@ -22,13 +22,8 @@ fn day(text: &str) -> Day {
 
 fn app(db: &Db, today: &str) -> App {
     let clock = Clock::settable(day(today).start().plus_seconds(9 * 3600));
-    App::tool(
-        db.clone(),
-        clock,
-        Ids::seeded(7),
-        SealingKey::from_bytes([7; 32]),
-    )
-    .unwrap()
+    let seal = SealingKey::from_bytes([7; 32]);
+    App::tool(db.clone(), clock, Ids::seeded(7), seal).expect("an application")
 }
 
 fn item(code: &str, class: CollectionClass, calculation: Calculation, opt_in: OptIn) -> NewItem {

@@ -3,6 +3,7 @@
 mod fees;
 mod imports;
 mod ledger;
+mod pages;
 mod people;
 mod posting;
 mod store_basics;
