@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod invoices;
 pub mod money;
 pub mod sealing;
 pub mod store;

@@ -1,3 +1,4 @@
 //! Black-box tests: one binary, one file a promise.
 
 mod engines;
+mod invoices;
