@@ -1,5 +1,7 @@
 //! Subcommands, one file each.
 
+mod invoice;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,9 +17,21 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Hóa đơn điện tử.
+    Invoice(invoice::InvoiceArgs),
+}
+
+/// Exit code of a command that could not be carried out.
+const FAILED: u8 = 2;
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    let outcome = match cli.command {
+        Command::Invoice(args) => invoice::run(args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("hocphi: {error:#}");
+        ExitCode::from(FAILED)
+    })
 }

@@ -256,10 +256,7 @@ pub fn net_of(gross: Vnd, percent: u32) -> Result<Vnd, MoneyError> {
 
 /// Lines and totals per rate. Inside a rate each line gets the growth of the net of the running
 /// total, so the lines sum to the base of the rate and none is off by more than one đồng.
-fn split(
-    form: Form,
-    collected: &[Collected],
-) -> Result<(Vec<Line>, Vec<RateTotal>), MoneyError> {
+fn split(form: Form, collected: &[Collected]) -> Result<(Vec<Line>, Vec<RateTotal>), MoneyError> {
     let mut lines = Vec::with_capacity(collected.len());
     let mut rates: Vec<(RateTotal, Vnd)> = Vec::new();
     for item in collected {
@@ -356,8 +353,7 @@ mod tests {
     #[test]
     fn the_advertised_price_is_kept_where_no_base_rounds_to_it() {
         // The real invoice of einvoice §5.1.
-        let (lines, rates) =
-            split(Form::Vat, &[item(13_690_000, VatRate::Ten)]).unwrap();
+        let (lines, rates) = split(Form::Vat, &[item(13_690_000, VatRate::Ten)]).unwrap();
         assert_eq!(rates[0].net, Vnd::new(12_445_455));
         assert_eq!(rates[0].vat, Vnd::new(1_244_545));
         assert_eq!(lines[0].priced.unwrap().price, dec!(6222727.5));

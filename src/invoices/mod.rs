@@ -8,6 +8,7 @@
 //! `xml/invoice.rs` at its place in the table, and read it in `verify/schema.rs`.
 
 pub mod document;
+pub mod messages;
 pub mod signature;
 pub mod tax_code;
 pub mod verify;

@@ -46,7 +46,10 @@ pub fn check(code: &str) -> Result<(), TaxCodeProblem> {
 }
 
 fn check_digit(unit: &str) -> Result<(), TaxCodeProblem> {
-    let digits: Vec<u32> = unit.chars().filter_map(|digit| digit.to_digit(10)).collect();
+    let digits: Vec<u32> = unit
+        .chars()
+        .filter_map(|digit| digit.to_digit(10))
+        .collect();
     let sum: u32 = WEIGHTS.iter().zip(&digits).map(|(w, d)| w * d).sum();
     let expected = 10 - sum % 11;
     let sequence_is_zero = digits[2..9].iter().all(|&digit| digit == 0);
@@ -63,13 +66,29 @@ mod tests {
     #[test]
     fn real_codes_pass_and_a_wrong_digit_does_not() {
         for code in [
-            "0100109106", "0101243150", "0105987432", "0106869738", "0312270160", "0309478306",
-            "0401486901", "0104831030", "0104831030-091", "0100233488", "001185000001",
+            "0100109106",
+            "0101243150",
+            "0105987432",
+            "0106869738",
+            "0312270160",
+            "0309478306",
+            "0401486901",
+            "0104831030",
+            "0104831030-091",
+            "0100233488",
+            "001185000001",
         ] {
             assert_eq!(check(code), Ok(()), "{code}");
         }
         assert_eq!(check("0100233480"), Err(TaxCodeProblem::CheckDigit));
-        for code in ["", "010010910", "0100109106-", "0100109106-000", "01001O9106", "0100109106-12"] {
+        for code in [
+            "",
+            "010010910",
+            "0100109106-",
+            "0100109106-000",
+            "01001O9106",
+            "0100109106-12",
+        ] {
             assert_eq!(check(code), Err(TaxCodeProblem::Form), "{code}");
         }
     }

@@ -21,7 +21,9 @@ const MODULUS_BYTES_MIN: usize = 256;
 pub enum KeyError {
     #[error("the PKCS#12 file does not open: {0}")]
     Pkcs12(String),
-    #[error("the file holds no private key that can be read (PKCS#8 or PKCS#1, RSA, not encrypted)")]
+    #[error(
+        "the file holds no private key that can be read (PKCS#8 or PKCS#1, RSA, not encrypted)"
+    )]
     NoKey,
     #[error("the file holds no certificate of the private key")]
     NoCertificate,

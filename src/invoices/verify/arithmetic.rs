@@ -76,8 +76,14 @@ fn check_line(line: Node<'_, '_>, unit: Decimal, report: &mut Report) {
         report.error(
             "arithmetic.line",
             format!("{}/ThTien", path(line)),
-            format!("thành tiền {amount} khác số lượng × đơn giá = {}", expected.normalize()),
-            format!("amount {amount} is not quantity × price = {}", expected.normalize()),
+            format!(
+                "thành tiền {amount} khác số lượng × đơn giá = {}",
+                expected.normalize()
+            ),
+            format!(
+                "amount {amount} is not quantity × price = {}",
+                expected.normalize()
+            ),
         );
     }
 }
@@ -162,7 +168,8 @@ fn check_rates(
         vat = vat.checked_add(tax)?;
     }
     for line in lines {
-        let counts = value_at(*line, &["TChat"]).is_some_and(|n| matches!(n.as_str(), "1" | "3" | "5"));
+        let counts =
+            value_at(*line, &["TChat"]).is_some_and(|n| matches!(n.as_str(), "1" | "3" | "5"));
         if let Some(rate) = value_at(*line, &["TSuat"])
             && counts
             && !listed.contains(&rate)

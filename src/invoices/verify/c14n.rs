@@ -163,15 +163,17 @@ fn inherited_xml_attributes<'t>(node: Node<'t, '_>, source: &'t str) -> Vec<Attr
     let mut found: Vec<Attribute<'t>> = Vec::new();
     for ancestor in node.ancestors().skip(1) {
         for attribute in ancestor.attributes() {
-            let own = node
-                .attribute((XML_NAMESPACE, attribute.name()))
-                .is_some();
+            let own = node.attribute((XML_NAMESPACE, attribute.name())).is_some();
             let nearer = found
                 .iter()
                 .any(|((_, name), ..)| *name == attribute.name());
             if attribute.namespace() == Some(XML_NAMESPACE) && !own && !nearer {
                 let written = &source[attribute.range_qname()];
-                found.push(((XML_NAMESPACE, attribute.name()), written, attribute.value()));
+                found.push((
+                    (XML_NAMESPACE, attribute.name()),
+                    written,
+                    attribute.value(),
+                ));
             }
         }
     }

@@ -10,14 +10,22 @@ pub fn check_symbol_year(data: Node<'_, '_>, today: Option<Day>, report: &mut Re
     let Some(day) = issue_day(data) else { return };
     let place = format!("{}/TTChung/NLap", path(data));
     let symbol = value_at(data, &["TTChung", "KHHDon"]).unwrap_or_default();
-    if let Some(year) = symbol.get(1..3).and_then(|digits| digits.parse::<i32>().ok())
+    if let Some(year) = symbol
+        .get(1..3)
+        .and_then(|digits| digits.parse::<i32>().ok())
         && year != day.year().rem_euclid(100)
     {
         report.error(
             "date.symbol_year",
             place.clone(),
-            format!("năm của ngày lập {} khác năm trong ký hiệu {symbol}", day.shown()),
-            format!("the year of {} is not that of the symbol {symbol}", day.iso()),
+            format!(
+                "năm của ngày lập {} khác năm trong ký hiệu {symbol}",
+                day.shown()
+            ),
+            format!(
+                "the year of {} is not that of the symbol {symbol}",
+                day.iso()
+            ),
         );
     }
     if today.is_some_and(|today| day > today) {
@@ -54,15 +62,31 @@ pub fn check_signing(
             report.error(
                 "date.signed_before",
                 place,
-                format!("ký ngày {} trước ngày lập {}", moment.day().shown(), day.shown()),
-                format!("signed on {} before the issue day {}", moment.day().iso(), day.iso()),
+                format!(
+                    "ký ngày {} trước ngày lập {}",
+                    moment.day().shown(),
+                    day.shown()
+                ),
+                format!(
+                    "signed on {} before the issue day {}",
+                    moment.day().iso(),
+                    day.iso()
+                ),
             );
         } else if moment.day() > next_weekday(day) {
             report.warn(
                 "date.signed_late",
                 place,
-                format!("ký ngày {}, muộn hơn ngày làm việc sau ngày lập {}", moment.day().shown(), day.shown()),
-                format!("signed on {}, later than the working day after {}", moment.day().iso(), day.iso()),
+                format!(
+                    "ký ngày {}, muộn hơn ngày làm việc sau ngày lập {}",
+                    moment.day().shown(),
+                    day.shown()
+                ),
+                format!(
+                    "signed on {}, later than the working day after {}",
+                    moment.day().iso(),
+                    day.iso()
+                ),
             );
         }
     }

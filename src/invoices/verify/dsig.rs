@@ -154,17 +154,11 @@ pub fn ids<'a>(node: Node<'a, '_>) -> impl Iterator<Item = &'a str> {
 }
 
 /// Child elements in the namespace of XML signatures.
-pub fn in_dsig<'a, 'i: 'a>(
-    parent: Node<'a, 'i>,
-    name: &str,
-) -> impl Iterator<Item = Node<'a, 'i>> {
+pub fn in_dsig<'a, 'i: 'a>(parent: Node<'a, 'i>, name: &str) -> impl Iterator<Item = Node<'a, 'i>> {
     elements(parent).filter(move |child| child.has_tag_name((DSIG, name)))
 }
 
-fn one<'a, 'i>(
-    parent: Node<'a, 'i>,
-    name: &'static str,
-) -> Result<Node<'a, 'i>, SignatureProblem> {
+fn one<'a, 'i>(parent: Node<'a, 'i>, name: &'static str) -> Result<Node<'a, 'i>, SignatureProblem> {
     let mut found = in_dsig(parent, name);
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),

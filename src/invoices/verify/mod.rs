@@ -74,6 +74,17 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     report.concluded()
 }
 
+/// The certificate that signed as the authority in a bare invoice, when that signature holds.
+pub(super) fn authority_signer(invoice: &[u8]) -> Option<Certificate> {
+    let source = tree::bounded(invoice).ok()?;
+    let tree = tree::parse(source).ok()?;
+    let slot = tree::find(tree.root_element(), &["DSCKS", "CQT"])?;
+    let signature = dsig::in_dsig(slot, "Signature").next()?;
+    dsig::check(signature, source)
+        .ok()
+        .map(|checked| checked.certificate)
+}
+
 fn check_invoice(invoice: Node<'_, '_>, source: &str, trust: Trust<'_>, report: &mut Report) {
     let data: Vec<_> = named(invoice, "DLHDon").collect();
     for name in ["DLHDon", "DLQRCode", "MCCQT", "DSCKS"] {

@@ -112,7 +112,9 @@ fn hold<'a, 'i>(
                 SignatureProblem::Structure(name) => {
                     format!("chữ ký thiếu hoặc lặp phần tử {name}")
                 }
-                SignatureProblem::Algorithm(name) => format!("thuật toán {name} không được chấp nhận"),
+                SignatureProblem::Algorithm(name) => {
+                    format!("thuật toán {name} không được chấp nhận")
+                }
                 SignatureProblem::Reference(uri) => {
                     format!("tham chiếu {uri} không chỉ đúng một phần tử")
                 }
@@ -122,7 +124,12 @@ fn hold<'a, 'i>(
                 }
                 SignatureProblem::Certificate(_) => "không đọc được chứng thư số".to_owned(),
             };
-            report.error("signature.invalid", path(signature), vi, problem.to_string());
+            report.error(
+                "signature.invalid",
+                path(signature),
+                vi,
+                problem.to_string(),
+            );
             None
         }
     }
@@ -167,8 +174,14 @@ fn seller_signature(
         report.error(
             "signature.owner",
             path(signature),
-            format!("chứng thư số của mã số thuế {}, người bán là {seller}", owner.unwrap_or("?")),
-            format!("the certificate belongs to tax code {}, the seller is {seller}", owner.unwrap_or("?")),
+            format!(
+                "chứng thư số của mã số thuế {}, người bán là {seller}",
+                owner.unwrap_or("?")
+            ),
+            format!(
+                "the certificate belongs to tax code {}, the seller is {seller}",
+                owner.unwrap_or("?")
+            ),
         );
     }
     check_certificate(signature, certificate, moment, authorities, report);
@@ -310,7 +323,13 @@ fn authority_signature(
                 .signing_time
                 .as_deref()
                 .and_then(|written| Instant::parse_local_iso(written.get(..19).unwrap_or(written)));
-            check_certificate(*signature, &checked.certificate, moment, authorities, report);
+            check_certificate(
+                *signature,
+                &checked.certificate,
+                moment,
+                authorities,
+                report,
+            );
             summary.authority_signature = report.findings[before..]
                 .iter()
                 .all(|finding| finding.severity != super::report::Severity::Error);
@@ -327,7 +346,10 @@ fn authority_signature(
 /// A signature outside the slots proves nothing and may mislead other programs.
 fn stray_signatures(invoice: Node<'_, '_>, report: &mut Report) {
     let slots = find(invoice, &["DSCKS"]);
-    for node in invoice.descendants().filter(|node| node.has_tag_name((DSIG, "Signature"))) {
+    for node in invoice
+        .descendants()
+        .filter(|node| node.has_tag_name((DSIG, "Signature")))
+    {
         let in_slot = node
             .parent()
             .and_then(|slot| slot.parent())

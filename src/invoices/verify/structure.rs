@@ -18,10 +18,7 @@ const NUMBER_DECIMALS_MAX: usize = 6;
 /// Checks `DLHDon` against the tables, then what depends on more than one element.
 pub fn check(data: Node<'_, '_>, report: &mut Report) {
     let format = value_at(data, &["TTChung", "PBan"]).unwrap_or_default();
-    if !matches!(
-        format.as_str(),
-        "2.0.0" | "2.0.1" | "2.1.0" | "2.1.1" | ""
-    ) {
+    if !matches!(format.as_str(), "2.0.0" | "2.0.1" | "2.1.0" | "2.1.1" | "") {
         report.warn(
             "structure.version",
             path(data) + "/TTChung/PBan",
@@ -72,8 +69,14 @@ fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Rep
             report.warn(
                 "structure.unknown",
                 path(child),
-                format!("phần tử {} không có trong định dạng", child.tag_name().name()),
-                format!("element {} is not part of the format", child.tag_name().name()),
+                format!(
+                    "phần tử {} không có trong định dạng",
+                    child.tag_name().name()
+                ),
+                format!(
+                    "element {} is not part of the format",
+                    child.tag_name().name()
+                ),
             );
         }
     }
@@ -112,7 +115,12 @@ fn content(
     };
     let text = value(node);
     if let Some(child) = elements(node).next() {
-        bad_form(child, "phần tử con ở nơi chỉ có chữ", "an element where only text may stand", report);
+        bad_form(
+            child,
+            "phần tử con ở nơi chỉ có chữ",
+            "an element where only text may stand",
+            report,
+        );
     }
     if text.is_empty() {
         // Vendors write optional elements empty; an empty mandatory one says nothing.
@@ -143,7 +151,12 @@ fn content(
             report,
         ),
         Content::Date if Day::parse_iso(&text).is_none() => {
-            bad_form(node, "không phải ngày YYYY-MM-DD", "not a day YYYY-MM-DD", report);
+            bad_form(
+                node,
+                "không phải ngày YYYY-MM-DD",
+                "not a day YYYY-MM-DD",
+                report,
+            );
         }
         Content::OneOf(values) if !values.contains(&text.as_str()) => bad_form(
             node,
@@ -152,7 +165,12 @@ fn content(
             report,
         ),
         Content::Rate if rate_percent(&text).is_none() => {
-            bad_form(node, "thuế suất không đúng dạng", "not a VAT rate of the format", report);
+            bad_form(
+                node,
+                "thuế suất không đúng dạng",
+                "not a VAT rate of the format",
+                report,
+            );
         }
         Content::TaxCode => {
             if let Err(problem) = tax_code::check(&text) {

@@ -87,10 +87,7 @@ pub fn elements<'a, 'i: 'a>(parent: Node<'a, 'i>) -> impl Iterator<Item = Node<'
 }
 
 /// Children of this name outside every namespace.
-pub fn named<'a, 'i: 'a>(
-    parent: Node<'a, 'i>,
-    name: &str,
-) -> impl Iterator<Item = Node<'a, 'i>> {
+pub fn named<'a, 'i: 'a>(parent: Node<'a, 'i>, name: &str) -> impl Iterator<Item = Node<'a, 'i>> {
     elements(parent).filter(move |child| is(*child, name))
 }
 
@@ -159,7 +156,10 @@ mod tests {
             bounded(b"<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>"),
             Err(XmlError::Doctype)
         );
-        assert!(matches!(bounded(b"<a>\xff</a>"), Err(XmlError::NotUtf8 { at: 3 })));
+        assert!(matches!(
+            bounded(b"<a>\xff</a>"),
+            Err(XmlError::NotUtf8 { at: 3 })
+        ));
         assert!(bounded(b"<a><b></a>").and_then(parse).is_err());
     }
 }

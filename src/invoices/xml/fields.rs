@@ -133,7 +133,8 @@ pub fn tax_code(
     element: &'static str,
     value: &str,
 ) -> Result<(), ContentError> {
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let good = match value.split_once('-') {
         Some((unit, part)) => digits(unit, 10) && digits(part, 3),
         None => digits(value, 10) || digits(value, 12),

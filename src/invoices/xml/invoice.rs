@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::fields::{self, ContentError};
 use super::Writer;
+use super::fields::{self, ContentError};
 use crate::invoices::document::{CONSUMER, Document, Form, Line};
 use crate::invoices::words::in_words;
 

@@ -55,7 +55,13 @@ fn xmlsec1_accepts_what_we_sign_and_refuses_a_change() {
     let verdict = |name: &str, bytes: &[u8]| {
         let file = write(folder.path(), name, bytes);
         Command::new("xmlsec1")
-            .args(["--verify", "--id-attr:Id", "DLHDon", "--id-attr:Id", "Object"])
+            .args([
+                "--verify",
+                "--id-attr:Id",
+                "DLHDon",
+                "--id-attr:Id",
+                "Object",
+            ])
             .args(["--trusted-pem", issuer])
             .arg(file)
             .output()
@@ -63,7 +69,10 @@ fn xmlsec1_accepts_what_we_sign_and_refuses_a_change() {
     };
     for form in [Form::Vat, Form::Sales] {
         let file = signed(form);
-        for (name, bytes) in [("bare.xml", file.clone()), ("message.xml", in_a_message(&file))] {
+        for (name, bytes) in [
+            ("bare.xml", file.clone()),
+            ("message.xml", in_a_message(&file)),
+        ] {
             let output = verdict(name, &bytes);
             assert!(
                 output.status.success(),
@@ -82,7 +91,10 @@ fn java_accepts_what_we_sign_and_refuses_a_change() {
     }
     let folder = tempfile::tempdir().unwrap();
     let file = signed(Form::Vat);
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/java/VerifyInvoice.java");
+    let program = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/java/VerifyInvoice.java"
+    );
     let output = Command::new("java")
         .arg(program)
         .arg(write(folder.path(), "bare.xml", &file))

@@ -74,7 +74,12 @@ pub fn document(form: Form) -> Document {
             lookup_code: "abc123".into(),
         },
         &[
-            collected("Học phí tháng 11/2026", 3_200_000, VatRate::NotSubject, false),
+            collected(
+                "Học phí tháng 11/2026",
+                3_200_000,
+                VatRate::NotSubject,
+                false,
+            ),
             collected("Bảo hiểm y tế học sinh", 683_100, VatRate::NotSubject, true),
             collected("Tiền ăn bán trú", 604_000, VatRate::Eight, false),
             collected("Đồng phục", 13_690_000, VatRate::Ten, false),

@@ -55,45 +55,93 @@ fn every_rule_speaks_for_its_own_mutation() {
         ("<HTTToan>CK</HTTToan>", "", "structure.missing"),
         ("<HDCTTChinh>0</HDCTTChinh>", "", "structure.missing"),
         ("<TSuat>8%</TSuat></HHDVu>", "</HHDVu>", "structure.missing"),
-        ("<DVTTe>VND</DVTTe>", "<DVTTe>VND</DVTTe><DVTTe>VND</DVTTe>", "structure.repeated"),
+        (
+            "<DVTTe>VND</DVTTe>",
+            "<DVTTe>VND</DVTTe><DVTTe>VND</DVTTe>",
+            "structure.repeated",
+        ),
         ("<DVTTe>", "<La>1</La><DVTTe>", "structure.unknown"),
         ("<KHMSHDon>1<", "<KHMSHDon>0<", "structure.form"),
         ("<NLap>2026-11-23<", "<NLap>2026-02-30<", "structure.form"),
         ("<ThTien>3200000<", "<ThTien>3.200.000<", "structure.form"),
-        ("<TSuat>8%</TSuat></HHDVu>", "<TSuat>8,0%</TSuat></HHDVu>", "structure.form"),
+        (
+            "<TSuat>8%</TSuat></HHDVu>",
+            "<TSuat>8,0%</TSuat></HHDVu>",
+            "structure.form",
+        ),
         ("<SHDon>128<", "<SHDon>1234567890<", "structure.length"),
         ("<DVTTe>VND<", "<DVTTe>VNDD<", "structure.length"),
         ("<SHDon>128<", "<SHDon>0<", "structure.number"),
         ("<KHHDon>C26TAA<", "<KHHDon>C26ZAA<", "structure.symbol"),
         ("<MST>0100233488<", "<MST>0100233480<", "structure.tax_code"),
-        ("<HVTNMHang>Nguyễn Thị Ví Dụ &lt;mẹ&gt; 'A'</HVTNMHang>", "", "structure.buyer"),
+        (
+            "<HVTNMHang>Nguyễn Thị Ví Dụ &lt;mẹ&gt; 'A'</HVTNMHang>",
+            "",
+            "structure.buyer",
+        ),
         ("<NMua>", "<NMua><MST>0100109106</MST>", "structure.buyer"),
         ("<NMua>", "<NMua><CCCDan>123</CCCDan>", "structure.form"),
         ("<DGia>3200000<", "<DGia>3200002<", "arithmetic.line"),
-        ("<TSuat>8%</TSuat><ThTien>559259<", "<TSuat>8%</TSuat><ThTien>559260<", "arithmetic.rate_base"),
+        (
+            "<TSuat>8%</TSuat><ThTien>559259<",
+            "<TSuat>8%</TSuat><ThTien>559260<",
+            "arithmetic.rate_base",
+        ),
         ("<TThue>44741<", "<TThue>44743<", "arithmetic.rate_vat"),
         ("<TThue>0<", "<TThue>1<", "arithmetic.rate_vat"),
         ("<TgTCThue>", "<TgTCThue>1", "arithmetic.net"),
         ("<TgTThue>", "<TgTThue>1", "arithmetic.vat"),
-        ("<TgTTTBSo>18297100<", "<TgTTTBSo>18297101<", "arithmetic.total"),
+        (
+            "<TgTTTBSo>18297100<",
+            "<TgTTTBSo>18297101<",
+            "arithmetic.total",
+        ),
         ("một trăm đồng<", "hai trăm đồng<", "arithmetic.words"),
-        ("<ThTien>3200000<", "<ThTien>-3200000<", "arithmetic.negative"),
+        (
+            "<ThTien>3200000<",
+            "<ThTien>-3200000<",
+            "arithmetic.negative",
+        ),
         ("<NLap>2026-11-23<", "<NLap>2025-11-23<", "date.symbol_year"),
         ("<NLap>2026-11-23<", "<NLap>2026-11-25<", "date.future"),
-        ("<NLap>2026-11-23<", "<NLap>2026-11-19<", "signature.invalid"),
-        ("<SigningTime>2026-11-23T", "<SigningTime>2026-11-24T", "signature.invalid"),
+        (
+            "<NLap>2026-11-23<",
+            "<NLap>2026-11-19<",
+            "signature.invalid",
+        ),
+        (
+            "<SigningTime>2026-11-23T",
+            "<SigningTime>2026-11-24T",
+            "signature.invalid",
+        ),
         ("<DigestValue>", "<DigestValue>AAAA", "signature.invalid"),
-        ("xmldsig-more#rsa-sha256", "xmldsig-more#rsa-md5", "signature.invalid"),
+        (
+            "xmldsig-more#rsa-sha256",
+            "xmldsig-more#rsa-md5",
+            "signature.invalid",
+        ),
         ("<NBan><Signature", "<NMua><Signature", "xml.unreadable"),
         ("<DLHDon Id=", "<DLHDon ID=\"x\" Id=", "signature.invalid"),
-        ("<Object Id=\"ST-", "<Object Id=\"HD-1C26TAA-128\" ID=\"ST-", "signature.id"),
-        ("</DSCKS>", "</DSCKS><MCCQT>00AB</MCCQT>", "authority.signature"),
+        (
+            "<Object Id=\"ST-",
+            "<Object Id=\"HD-1C26TAA-128\" ID=\"ST-",
+            "signature.id",
+        ),
+        (
+            "</DSCKS>",
+            "</DSCKS><MCCQT>00AB</MCCQT>",
+            "authority.signature",
+        ),
         ("</HDon>", "<Khac></Khac></HDon>", "structure.stray"),
     ];
     for (before, after, rule) in rows {
         assert!(vat.contains(before), "{before}");
         let report = check(vat.replacen(before, after, 1).as_bytes());
-        assert!(report.has(rule), "{before} -> {after}: {:#?}", report.findings);
+        assert!(
+            report.has(rule),
+            "{before} -> {after}: {:#?}",
+            report.findings
+        );
         if *rule != "structure.unknown" {
             assert!(!report.valid, "{before} -> {after}");
         }
