@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod ids;
 pub mod invoices;
+pub mod jobs;
+pub mod ledger;
 pub mod money;
 pub mod sealing;
 pub mod store;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use ids::Ids;
+use jobs::Wake;
 use sealing::SealingKey;
 use store::Db;
 
@@ -25,6 +28,8 @@ pub struct App {
     pub clock: Clock,
     pub ids: Ids,
     pub seal: Arc<SealingKey>,
+    /// Rings when a commit left jobs behind.
+    pub wake: Wake,
     /// Where browsers and providers reach this installation, without a trailing slash.
     pub public_url: Arc<str>,
 }

@@ -1,0 +1,211 @@
+//! What a valid entry is, and how entries are chained. Pure.
+
+use sha2::{Digest, Sha256};
+
+use crate::clock::{Day, Instant};
+use crate::ids::SchoolId;
+use crate::money::Vnd;
+use crate::stored_as_text;
+
+/// What caused an entry; with the cause's identifier it posts at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// Money came in and was allocated, credited or parked.
+    PaymentReceived,
+}
+
+stored_as_text!(EntryKind {
+    PaymentReceived = "PAYMENT_RECEIVED",
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Debit,
+    Credit,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Account number of the school's chart, as it was on the booked day.
+    pub account: String,
+    pub side: Side,
+    pub amount: Vnd,
+    /// Fee item or pupil the amount belongs to.
+    pub object: Option<String>,
+}
+
+/// An entry that balances; not yet part of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    pub school_id: SchoolId,
+    pub kind: EntryKind,
+    pub source_id: String,
+    pub booked_day: Day,
+    pub posted_at: Instant,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostingError {
+    #[error("entry {source_id} does not balance: debit {debit:?}, credit {credit:?}")]
+    Unbalanced {
+        source_id: String,
+        debit: Vnd,
+        credit: Vnd,
+    },
+    #[error("entry {source_id} has a line that is not a positive amount")]
+    NotPositive { source_id: String },
+}
+
+impl Posting {
+    /// # Errors
+    /// [`PostingError`] when debit and credit differ, a line is not positive, or nothing is posted.
+    pub fn new(
+        school_id: SchoolId,
+        kind: EntryKind,
+        source_id: impl Into<String>,
+        booked_day: Day,
+        posted_at: Instant,
+        lines: Vec<Line>,
+    ) -> Result<Self, PostingError> {
+        let source_id = source_id.into();
+        if lines.is_empty() || lines.iter().any(|line| !line.amount.is_positive()) {
+            return Err(PostingError::NotPositive { source_id });
+        }
+        let sum = |side| {
+            lines
+                .iter()
+                .filter(|line| line.side == side)
+                .map(|line| line.amount)
+                .sum::<Vnd>()
+        };
+        let (debit, credit) = (sum(Side::Debit), sum(Side::Credit));
+        if debit != credit {
+            return Err(PostingError::Unbalanced {
+                source_id,
+                debit,
+                credit,
+            });
+        }
+        Ok(Self {
+            school_id,
+            kind,
+            source_id,
+            booked_day,
+            posted_at,
+            lines,
+        })
+    }
+
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+}
+
+/// The end of a school's chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub school_id: SchoolId,
+    pub last_seq: i64,
+    pub last_digest: String,
+}
+
+impl Head {
+    /// The start of a chain names its school, so that a chain cannot be passed off as another's.
+    pub fn genesis(school_id: SchoolId) -> Self {
+        let last_digest = hex::encode(Sha256::digest(format!("hocphi ledger of {school_id}")));
+        Self {
+            school_id,
+            last_seq: 0,
+            last_digest,
+        }
+    }
+
+    /// The digest of the entry that would follow this head.
+    pub(super) fn digest_of_next(&self, entry: &EntryText<'_>) -> String {
+        let mut hash = Sha256::new();
+        let mut field = |text: &str| {
+            // Length first: no two different entries share one text.
+            hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        field("entry/1");
+        field(&self.last_digest);
+        field(self.school_id.as_str());
+        field(&(self.last_seq + 1).to_string());
+        field(entry.kind);
+        field(entry.source_id);
+        field(&entry.booked_day.iso());
+        field(&entry.posted_at.micros().to_string());
+        field(&entry.reverses.map_or(String::new(), |seq| seq.to_string()));
+        for (account, debit, credit, object) in entry.lines {
+            field(account);
+            field(&debit.to_string());
+            field(&credit.to_string());
+            field(object.as_deref().unwrap_or(""));
+        }
+        hex::encode(hash.finalize())
+    }
+}
+
+/// An entry as it is stored, which is what the chain covers.
+pub(super) struct EntryText<'a> {
+    pub kind: &'a str,
+    pub source_id: &'a str,
+    pub booked_day: Day,
+    pub posted_at: Instant,
+    pub reverses: Option<i64>,
+    /// Account, debit, credit, object; in line order.
+    pub lines: &'a [(String, i64, i64, Option<String>)],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(account: &str, side: Side, amount: i64) -> Line {
+        Line {
+            account: account.into(),
+            side,
+            amount: Vnd::new(amount),
+            object: None,
+        }
+    }
+
+    fn posting(lines: Vec<Line>) -> Result<Posting, PostingError> {
+        Posting::new(
+            SchoolId::new("s"),
+            EntryKind::PaymentReceived,
+            "p1",
+            Day::new(2026, 11, 24).unwrap(),
+            Instant::from_unix(0),
+            lines,
+        )
+    }
+
+    #[test]
+    fn an_entry_that_does_not_balance_cannot_be_made() {
+        assert!(
+            posting(vec![
+                line("112", Side::Debit, 5),
+                line("531", Side::Credit, 5)
+            ])
+            .is_ok()
+        );
+        assert!(matches!(
+            posting(vec![
+                line("112", Side::Debit, 5),
+                line("531", Side::Credit, 4)
+            ]),
+            Err(PostingError::Unbalanced { .. })
+        ));
+        assert!(posting(vec![]).is_err());
+        assert!(
+            posting(vec![
+                line("112", Side::Debit, 0),
+                line("531", Side::Credit, 0)
+            ])
+            .is_err()
+        );
+    }
+}
