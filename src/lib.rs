@@ -10,6 +10,8 @@ pub mod invoices;
 pub mod jobs;
 pub mod ledger;
 pub mod money;
+pub mod people;
+pub mod schools;
 pub mod sealing;
 pub mod store;
 

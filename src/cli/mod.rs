@@ -1,6 +1,7 @@
 //! Subcommands, one file each.
 
 mod invoice;
+mod import;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum Command {
 
 /// Exit code of a command that could not be carried out.
 const FAILED: u8 = 2;
+    Import(import::ImportArgs),
+}
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -34,4 +37,13 @@ pub fn main() -> ExitCode {
         eprintln!("hocphi: {error:#}");
         ExitCode::from(FAILED)
     })
+        Command::Import(args) => import::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,7 +1,16 @@
 //! Promises of the data layer, kept on both engines.
 
+mod imports;
+mod people;
 mod store_basics;
+mod tree;
 
+use std::sync::Arc;
+
+use hocphi::App;
+use hocphi::clock::{Clock, Day, Instant};
+use hocphi::ids::Ids;
+use hocphi::sealing::SealingKey;
 use hocphi::store::{Db, Durability};
 
 /// A fresh database on each engine that can be had. PostgreSQL is the server named by
@@ -42,3 +51,19 @@ pub async fn fresh_databases() -> Vec<(Db, Keep)> {
 
 /// Keeps a temporary database alive as long as the test.
 pub struct Keep(#[expect(dead_code, reason = "dropped with the test")] Option<tempfile::TempDir>);
+
+/// The application on one database, at 09:00 on 5 September 2026, with seeded identifiers.
+pub fn app_on(db: Db) -> App {
+    let start = Instant::parse_local_iso("2026-09-05T09:00:00").expect("a moment");
+    App {
+        db,
+        clock: Clock::settable(start),
+        ids: Ids::seeded(1),
+        seal: Arc::new(SealingKey::from_bytes([1; 32])),
+        public_url: "http://127.0.0.1".into(),
+    }
+}
+
+pub fn day(iso: &str) -> Day {
+    Day::parse_iso(iso).expect("a day")
+}
