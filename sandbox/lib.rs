@@ -1,1 +1,200 @@
+//! Wire-level peers of the gateway for demos and tests: VNPAY, a bank behind a SePay-shaped feed,
+//! and the tax authority behind its transmission provider. Each is real HTTP on one loopback port,
+//! with signature code of its own: nothing here imports the gateway or its adapters, so that a
+//! mistake made there cannot be repeated here unnoticed.
+//!
+//! A new peer is a folder with a `routes` function and a handle on [`Sandbox`]; what it sends goes
+//! through [`deliver`], which keeps the record of what the gateway acknowledged. Every misbehaviour
+//! is a named lever. Time comes from [`Config::now`], chance from [`Config::seed`]; only RSA keys
+//! are drawn from the system.
 
+pub mod bank;
+mod chance;
+pub mod deliver;
+mod forms;
+mod moment;
+mod page;
+#[cfg(test)]
+mod payments_tests;
+pub mod pki;
+pub mod tax;
+pub mod vnpay;
+mod world;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use bank::{Account, Bank, FeedKey, Rendering, Transfer};
+pub use deliver::{Acknowledged, Answer, Notice};
+pub use pki::{Identity, Pki, PkiError};
+pub use tax::{Levers, Tax, Taxpayer};
+pub use vnpay::{Merchant, PayOrder, PayResult, Vnpay};
+
+use world::World;
+
+/// Unix seconds, asked for whenever something is dated.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How a sandbox starts; merchants, accounts and taxpayers are registered afterwards.
+#[derive(Clone)]
+pub struct Config {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    pub now: Now,
+    pub seed: u64,
+    /// Bearer token of the tax connection.
+    pub tax_token: String,
+    /// Time between a tax message and its business reply.
+    pub tax_answer_after: Duration,
+    /// Pause between two calls of a VNPAY IPN; the real one waits five minutes.
+    pub ipn_interval: Duration,
+    /// What counts as one minute in the bank feed's retry waits of 1, 1, 2, 3, 5, 8 and 13 minutes.
+    pub feed_minute: Duration,
+    pub pki: Arc<Pki>,
+}
+
+impl Config {
+    /// Loopback on a free port with quick answers, as the demo uses it.
+    pub fn new(now: Now, seed: u64, pki: Arc<Pki>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            now,
+            seed,
+            tax_token: "sandbox-tvan-token".to_owned(),
+            tax_answer_after: Duration::from_millis(300),
+            ipn_interval: Duration::from_secs(300),
+            feed_minute: Duration::from_secs(60),
+            pki,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("cannot make the outgoing client: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("{0} does not know {1}")]
+    Unknown(&'static str, String),
+    #[error("{0} refused the request: {1}")]
+    Refused(&'static str, String),
+}
+
+/// The running peers. Dropping it closes the port.
+pub struct Sandbox {
+    /// `http://127.0.0.1:<port>`, without a slash at the end.
+    pub base_url: String,
+    world: Arc<World>,
+    vnpay: Arc<Vnpay>,
+    bank: Arc<Bank>,
+    tax: Arc<Tax>,
+    server: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Opens the port and serves until dropped.
+    ///
+    /// # Errors
+    /// When the address is taken or the outgoing client cannot be built.
+    pub async fn start(config: Config) -> Result<Self, SandboxError> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| SandboxError::Listen(config.listen, error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| SandboxError::Listen(config.listen, error))?;
+        let base_url = format!("http://{address}");
+        let world = Arc::new(World::new(&config)?);
+        let vnpay = Arc::new(Vnpay::new(world.clone(), &base_url, config.ipn_interval));
+        let bank = Arc::new(Bank::new(world.clone(), &base_url, config.feed_minute));
+        let tax = Arc::new(Tax::new(
+            world.clone(),
+            config.pki.clone(),
+            config.tax_token,
+            config.tax_answer_after,
+        ));
+        let app = Router::new()
+            .merge(page::routes())
+            .nest("/vnpay", vnpay::routes(vnpay.clone()))
+            .nest("/bank", bank::routes(bank.clone()))
+            .nest("/tax", tax::routes(tax.clone()));
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, app).await {
+                tracing::error!(%error, "the sandbox stopped serving");
+            }
+        });
+        Ok(Self {
+            base_url,
+            world,
+            vnpay,
+            bank,
+            tax,
+            server,
+        })
+    }
+
+    pub fn vnpay(&self) -> &Arc<Vnpay> {
+        &self.vnpay
+    }
+
+    pub fn bank(&self) -> &Arc<Bank> {
+        &self.bank
+    }
+
+    pub fn tax(&self) -> &Arc<Tax> {
+        &self.tax
+    }
+
+    /// Where a merchant sends browsers to pay: the `pay_url` of a VNPAY connection.
+    pub fn pay_url(&self) -> String {
+        format!("{}/vnpay/paymentv2/vpcpay.html", self.base_url)
+    }
+
+    /// Base address of the tax connection; `/messages` follows it.
+    pub fn tax_url(&self) -> String {
+        format!("{}/tax", self.base_url)
+    }
+
+    /// Sends a notice once.
+    pub async fn deliver(&self, notice: &Notice) -> Answer {
+        self.world.deliver(notice).await
+    }
+
+    /// Sends the same notice so many times at once, as racing deliveries do.
+    pub async fn deliver_together(&self, notice: &Notice, times: usize) -> Vec<Answer> {
+        self.world.deliver_together(notice, times).await
+    }
+
+    /// Sends a notice late.
+    pub async fn deliver_after(&self, notice: &Notice, wait: Duration) -> Answer {
+        tokio::time::sleep(wait).await;
+        self.world.deliver(notice).await
+    }
+
+    /// Sends notices in a drawn order, one after another; answers are in the order they were sent.
+    pub async fn deliver_shuffled(&self, notices: Vec<Notice>) -> Vec<(Notice, Answer)> {
+        self.world.deliver_shuffled(notices).await
+    }
+
+    /// Money the gateway has answered for, each transaction once: none of it may be missing there.
+    pub fn acknowledged(&self) -> Vec<Acknowledged> {
+        self.world.record.acknowledged()
+    }
+
+    /// Forged notices the gateway accepted all the same: must be empty.
+    pub fn forged_acknowledged(&self) -> Vec<Acknowledged> {
+        self.world.record.forged()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,284 @@
+//! The tax authority behind its transmission provider (T-VAN).
+//!
+//! `POST /messages` takes one `TDiep` and answers its technical acknowledgement (999) at once;
+//! `GET /messages/{MTDiep}/replies` gives all replies so far, where the code (202) or the refusal
+//! (204) appears after the configured time. A message sent again gets the answers it got before.
+//! [`Levers`] make answers late, lost, repeated or negative.
+//!
+//! To add a rule for invoices see [`check`]; codes of reasons are listed in [`reason`].
+
+mod answer;
+mod arithmetic;
+mod check;
+mod envelope;
+pub mod reason;
+mod registry;
+mod seller;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod xml;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::pki::Pki;
+use crate::world::World;
+
+use answer::{Refusal, Reply};
+use envelope::Envelope;
+use reason::Reason;
+use registry::Registry;
+
+pub use registry::AcceptedInvoice;
+
+/// Packages above this size are refused by providers.
+const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Somebody registered to issue invoices.
+#[derive(Clone, Debug)]
+pub struct Taxpayer {
+    pub tax_code: String,
+    pub name: String,
+    /// Kinds of invoice (`KHMSHDon`) his VAT method allows: 1 for deduction, 2 for direct.
+    pub form: String,
+}
+
+/// Misbehaviour, changed while running. The default behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Levers {
+    /// Of a hundred HTTP answers so many are lost after the work was done (504).
+    pub lose_percent: u8,
+    /// Of a hundred HTTP answers so many come only after `stall_for`.
+    pub stall_percent: u8,
+    pub stall_for: Duration,
+    /// Business replies stand in the list so many times more.
+    pub repeat_replies: usize,
+    /// Of a hundred invoices so many are refused for no fault of theirs.
+    pub refuse_percent: u8,
+    /// The next so many invoices are refused for no fault of theirs.
+    pub refuse_next: usize,
+}
+
+struct Received {
+    digest: [u8; 32],
+    acknowledgement: String,
+    replies: Vec<String>,
+    ready_at: Instant,
+}
+
+pub struct Tax {
+    world: Arc<World>,
+    pki: Arc<Pki>,
+    token: String,
+    answer_after: Duration,
+    levers: Mutex<Levers>,
+    taxpayers: Mutex<BTreeMap<String, Taxpayer>>,
+    books: Mutex<Books>,
+}
+
+#[derive(Default)]
+struct Books {
+    messages: BTreeMap<String, Received>,
+    registry: Registry,
+    notices: u32,
+}
+
+pub(crate) fn routes(tax: Arc<Tax>) -> Router {
+    Router::new()
+        .route("/messages", post(wire::receive))
+        .route("/messages/{message_id}/replies", get(wire::replies))
+        .layer(DefaultBodyLimit::max(MESSAGE_BYTES_MAX))
+        .with_state(tax)
+}
+
+impl Tax {
+    pub(crate) fn new(
+        world: Arc<World>,
+        pki: Arc<Pki>,
+        token: String,
+        answer_after: Duration,
+    ) -> Self {
+        Self {
+            world,
+            pki,
+            token,
+            answer_after,
+            levers: Mutex::default(),
+            taxpayers: Mutex::default(),
+            books: Mutex::default(),
+        }
+    }
+
+    /// Adds or replaces a taxpayer.
+    pub fn register(&self, taxpayer: Taxpayer) {
+        self.taxpayers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(taxpayer.tax_code.clone(), taxpayer);
+    }
+
+    /// Sets all levers at once.
+    pub fn set_levers(&self, levers: Levers) {
+        *self.levers.lock().unwrap_or_else(PoisonError::into_inner) = levers;
+    }
+
+    fn levers(&self) -> Levers {
+        self.levers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The invoice the authority has coded under this number.
+    pub fn accepted(
+        &self,
+        tax_code: &str,
+        form: &str,
+        symbol: &str,
+        number: u32,
+    ) -> Option<AcceptedInvoice> {
+        self.books()
+            .registry
+            .find(tax_code, form, symbol, number)
+            .cloned()
+    }
+
+    /// All coded invoices of a seller, by form, symbol and number.
+    pub fn accepted_of(&self, tax_code: &str) -> Vec<AcceptedInvoice> {
+        self.books().registry.of(tax_code)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taxpayer(&self, tax_code: &str) -> Option<Taxpayer> {
+        self.taxpayers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tax_code)
+            .cloned()
+    }
+
+    /// Takes a message and gives its 999; `Err` when not even its number can be read.
+    fn take(&self, text: &str) -> Result<String, Reason> {
+        let envelope = Envelope::header(text)?;
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let mut books = self.books();
+        if let Some(known) = books.messages.get(&envelope.message_id) {
+            if known.digest == digest {
+                return Ok(known.acknowledgement.clone());
+            }
+            let reason = Reason::new(reason::MESSAGE_TWICE, "Trùng mã thông điệp, khác nội dung");
+            return Ok(self.acknowledge(&envelope, Some(&reason)));
+        }
+        let (acknowledgement, replies) = match envelope::check(text, &envelope) {
+            Err(reason) => (self.acknowledge(&envelope, Some(&reason)), Vec::new()),
+            Ok(()) => {
+                let replies = self.judge(text, &envelope, &mut books);
+                (self.acknowledge(&envelope, None), replies)
+            }
+        };
+        let received = Received {
+            digest,
+            acknowledgement: acknowledgement.clone(),
+            replies,
+            ready_at: Instant::now() + self.answer_after,
+        };
+        books.messages.insert(envelope.message_id, received);
+        Ok(acknowledgement)
+    }
+
+    fn acknowledge(&self, envelope: &Envelope, reason: Option<&Reason>) -> String {
+        answer::acknowledgement(envelope, reason, self.world.now(), &self.world.chance)
+    }
+
+    /// One business reply an invoice, in the order of the message.
+    fn judge(&self, text: &str, envelope: &Envelope, books: &mut Books) -> Vec<String> {
+        let now = self.world.now();
+        let Ok(invoices) = envelope::invoices(text) else {
+            return Vec::new();
+        };
+        let mut replies = Vec::new();
+        for source in invoices {
+            let reply = self.code(&source, envelope, books, now);
+            books.notices += 1;
+            let written = answer::business(
+                &reply,
+                envelope,
+                &self.pki,
+                books.notices,
+                now,
+                &self.world.chance,
+            );
+            match written {
+                Ok(reply) => replies.push(reply),
+                Err(error) => tracing::error!(%error, "the sandbox could not sign its reply"),
+            }
+        }
+        replies
+    }
+
+    /// Checks one invoice, enters it and returns it with code and signature.
+    fn code(&self, source: &str, envelope: &Envelope, books: &mut Books, now: i64) -> Reply {
+        let (invoice, mut reasons) = check::invoice(source, &envelope.tax_code, now);
+        reasons.extend(seller::check(source, &invoice, &self.pki, |tax_code| {
+            self.taxpayer(tax_code)
+        }));
+        reasons.extend(books.registry.conflicts(&invoice));
+        if self.refuses_at_will() {
+            reasons.push(Reason::new(
+                reason::LEVER,
+                "Từ chối theo cài đặt thử nghiệm",
+            ));
+        }
+        if !reasons.is_empty() {
+            return Reply::Refused(Refusal { invoice, reasons });
+        }
+        let code = format!("00{}", self.world.chance.hex32());
+        match answer::coded_invoice(source, &code, &self.pki, now) {
+            Ok(coded) => {
+                books
+                    .registry
+                    .enter(invoice, code, envelope.message_id.clone(), now);
+                Reply::Coded(coded)
+            }
+            Err(reason) => Reply::Refused(Refusal {
+                invoice,
+                reasons: vec![reason],
+            }),
+        }
+    }
+
+    fn refuses_at_will(&self) -> bool {
+        let mut levers = self.levers.lock().unwrap_or_else(PoisonError::into_inner);
+        if levers.refuse_next > 0 {
+            levers.refuse_next -= 1;
+            return true;
+        }
+        self.world.chance.percent(levers.refuse_percent)
+    }
+
+    /// The replies a query finds now; `None` for an unknown message.
+    fn found(&self, message_id: &str) -> Option<Vec<String>> {
+        let repeats = self.levers().repeat_replies;
+        let books = self.books();
+        let received = books.messages.get(message_id)?;
+        let mut replies = vec![received.acknowledgement.clone()];
+        if Instant::now() >= received.ready_at {
+            for _ in 0..=repeats {
+                replies.extend(received.replies.iter().cloned());
+            }
+        }
+        Some(replies)
+    }
+}
