@@ -149,6 +149,7 @@ async fn open(address: &str) -> anyhow::Result<App> {
         // Imports seal nothing: the key of the installation is not needed.
         seal: Arc::new(SealingKey::from_bytes(ids.bytes())),
         ids,
+        wake: hocphi::jobs::Wake::default(),
         public_url: "".into(),
     })
 }

@@ -1,7 +1,7 @@
 //! Subcommands, one file each.
 
-mod invoice;
 mod import;
+mod invoice;
 
 use std::process::ExitCode;
 
@@ -19,31 +19,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Import(import::ImportArgs),
     /// Hóa đơn điện tử.
     Invoice(invoice::InvoiceArgs),
-}
-
-/// Exit code of a command that could not be carried out.
-const FAILED: u8 = 2;
-    Import(import::ImportArgs),
 }
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
+        Command::Import(args) => import::run(args).map(|()| ExitCode::SUCCESS),
         Command::Invoice(args) => invoice::run(args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("hocphi: {error:#}");
-        ExitCode::from(FAILED)
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
     })
-        Command::Import(args) => import::run(args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -60,6 +60,7 @@ pub fn app_on(db: Db) -> App {
         clock: Clock::settable(start),
         ids: Ids::seeded(1),
         seal: Arc::new(SealingKey::from_bytes([1; 32])),
+        wake: hocphi::jobs::Wake::default(),
         public_url: "http://127.0.0.1".into(),
     }
 }
