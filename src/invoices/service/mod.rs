@@ -1,9 +1,11 @@
 //! Use cases: number and sign the invoices of payments, exchange them with the tax authority, keep
 //! the keys. Every step is a compare-and-set and may be repeated.
 
+mod draft;
 mod exchange;
 mod issue;
 mod keys;
+mod number;
 
 pub use exchange::{Exchange, HttpAnswer, Outside, Progress, collect, send};
 pub use issue::{Issued, issue};

@@ -3,6 +3,7 @@
 //! Where a product is rounded (quantity × price, base × rate) one unit of the currency's last digit
 //! is tolerated, because sellers keep advertised gross prices. Sums must be exact.
 
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use roxmltree::Node;
@@ -10,8 +11,8 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::report::Report;
-use super::structure::{lines, rate_percent};
-use super::tree::{find, named, path, value, value_at};
+use super::structure::{is_number, lines, rate_percent};
+use super::tree::{find, named, value, value_at};
 use crate::invoices::words::in_words;
 use crate::money::Vnd;
 
@@ -29,6 +30,9 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
         .is_some_and(|nature| matches!(nature.as_str(), "2" | "4" | "5"));
     let lines = lines(data);
     for line in &lines {
+        if report.is_full() {
+            return;
+        }
         check_line(*line, unit, report);
     }
     if !adjusting {
@@ -36,7 +40,11 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
     }
     let form = value_at(data, &["TTChung", "KHMSHDon"]).unwrap_or_default();
     let before_charges = if form == "2" {
-        Some(sum_of_lines(&lines, None))
+        Some(
+            sums_by_rate(&lines)
+                .into_values()
+                .fold(Decimal::ZERO, |sum, amount| sum.saturating_add(amount)),
+        )
     } else {
         check_rates(&lines, totals, unit, report)
     };
@@ -49,7 +57,10 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
 }
 
 fn number(parent: Node<'_, '_>, name: &str) -> Option<Decimal> {
-    value_at(parent, &[name]).and_then(|text| Decimal::from_str(&text).ok())
+    // What is not a number of the format is reported by the structure; longer ones could overflow.
+    value_at(parent, &[name])
+        .filter(|text| is_number(text))
+        .and_then(|text| Decimal::from_str(&text).ok())
 }
 
 fn check_line(line: Node<'_, '_>, unit: Decimal, report: &mut Report) {
@@ -70,12 +81,15 @@ fn check_line(line: Node<'_, '_>, unit: Decimal, report: &mut Report) {
     let Some(expected) = product.checked_sub(discount) else {
         return out_of_range(line, report);
     };
-    // A discount line carries the amount to subtract as a positive number (einvoice §2.12).
-    let off = (rounded(expected, unit).abs() - amount.abs()).abs();
+    let mut off = rounded(expected, unit).saturating_sub(amount).abs();
+    if value_at(line, &["TChat"]).as_deref() == Some("3") {
+        // A discount is written as the positive amount to subtract, or negative (einvoice §2.12).
+        off = off.min(rounded(expected, unit).saturating_add(amount).abs());
+    }
     if off > unit {
         report.error(
             "arithmetic.line",
-            format!("{}/ThTien", path(line)),
+            (line, "ThTien"),
             format!(
                 "thành tiền {amount} khác số lượng × đơn giá = {}",
                 expected.normalize()
@@ -91,7 +105,7 @@ fn check_line(line: Node<'_, '_>, unit: Decimal, report: &mut Report) {
 fn out_of_range(node: Node<'_, '_>, report: &mut Report) {
     report.error(
         "arithmetic.range",
-        path(node),
+        node,
         "số quá lớn để tính",
         "numbers are too large to compute with",
     );
@@ -101,24 +115,22 @@ fn rounded(value: Decimal, unit: Decimal) -> Decimal {
     value.round_dp_with_strategy(unit.scale(), RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// Lines that count (TChat 1 and 5), less trade discounts (3); of one rate, or of all.
-fn sum_of_lines(lines: &[Node<'_, '_>], rate: Option<&str>) -> Decimal {
-    lines
-        .iter()
-        .filter(|line| {
-            rate.is_none_or(|rate| value_at(**line, &["TSuat"]).as_deref() == Some(rate))
-        })
-        .map(|line| {
-            let amount = number(*line, "ThTien").unwrap_or_default();
-            match value_at(*line, &["TChat"]).as_deref() {
-                Some("1" | "5") => amount,
-                Some("3") => -amount.abs(),
-                _ => Decimal::ZERO,
-            }
-        })
-        .fold(Decimal::ZERO, |sum, amount| {
-            sum.checked_add(amount).unwrap_or(Decimal::MAX)
-        })
+/// Sums of the lines that count (TChat 1 and 5), less trade discounts (3), by rate. Lines of a sales
+/// invoice have no rate and stand under the empty one.
+fn sums_by_rate(lines: &[Node<'_, '_>]) -> HashMap<String, Decimal> {
+    let mut sums = HashMap::new();
+    for line in lines {
+        let amount = number(*line, "ThTien").unwrap_or_default();
+        let counted = match value_at(*line, &["TChat"]).as_deref() {
+            Some("1" | "5") => amount,
+            Some("3") => -amount.abs(),
+            _ => continue,
+        };
+        let rate = value_at(*line, &["TSuat"]).unwrap_or_default();
+        let sum: &mut Decimal = sums.entry(rate).or_default();
+        *sum = sum.saturating_add(counted);
+    }
+    sums
 }
 
 fn check_rates(
@@ -129,16 +141,20 @@ fn check_rates(
 ) -> Option<Decimal> {
     let mut net = Decimal::ZERO;
     let mut vat = Decimal::ZERO;
-    let mut listed = Vec::new();
+    let mut sums = sums_by_rate(lines);
+    let mut listed = HashSet::new();
     for total in named(totals, "THTTLTSuat").flat_map(|list| named(list, "LTSuat")) {
         let rate = value_at(total, &["TSuat"]).unwrap_or_default();
         let base = number(total, "ThTien").unwrap_or_default();
         let tax = number(total, "TThue").unwrap_or_default();
-        let of_lines = sum_of_lines(lines, Some(&rate));
+        if report.is_full() {
+            return None;
+        }
+        let of_lines = sums.remove(&rate).unwrap_or_default();
         if of_lines != base {
             report.error(
                 "arithmetic.rate_base",
-                format!("{}/ThTien", path(total)),
+                (total, "ThTien"),
                 format!("tổng các dòng {rate} là {of_lines}, ghi {base}"),
                 format!("lines at {rate} sum to {of_lines}, stated {base}"),
             );
@@ -148,39 +164,31 @@ fn check_rates(
                 .checked_mul(percent)
                 .map(|product| product / Decimal::ONE_HUNDRED);
             let expected = exact.map(|exact| rounded(exact, unit));
-            if expected.is_none_or(|expected| (tax - expected).abs() > unit)
+            if expected.is_none_or(|expected| tax.saturating_sub(expected).abs() > unit)
                 || (percent.is_zero() && !tax.is_zero())
             {
                 let shown = expected.unwrap_or_default();
                 report.error(
                     "arithmetic.rate_vat",
-                    format!("{}/TThue", path(total)),
+                    (total, "TThue"),
                     format!("tiền thuế {rate} của {base} là {shown}, ghi {tax}"),
                     format!("VAT at {rate} of {base} is {shown}, stated {tax}"),
                 );
             }
         }
-        if listed.contains(&rate) {
+        if !listed.insert(rate) {
             super::structure::repeated(total, report);
         }
-        listed.push(rate);
         net = net.checked_add(base)?;
         vat = vat.checked_add(tax)?;
     }
-    for line in lines {
-        let counts =
-            value_at(*line, &["TChat"]).is_some_and(|n| matches!(n.as_str(), "1" | "3" | "5"));
-        if let Some(rate) = value_at(*line, &["TSuat"])
-            && counts
-            && !listed.contains(&rate)
-        {
-            report.error(
-                "arithmetic.rate_missing",
-                format!("{}/TSuat", path(*line)),
-                format!("không có dòng tổng của thuế suất {rate}"),
-                format!("no total for the rate {rate}"),
-            );
-        }
+    for rate in sums.into_keys() {
+        report.error(
+            "arithmetic.rate_missing",
+            (totals, "THTTLTSuat"),
+            format!("không có dòng tổng của thuế suất {rate}"),
+            format!("no total for the rate {rate}"),
+        );
     }
     equal(totals, "TgTCThue", net, "arithmetic.net", report);
     equal(totals, "TgTThue", vat, "arithmetic.vat", report);
@@ -199,7 +207,7 @@ fn equal(
     {
         report.error(
             rule,
-            format!("{}/{name}", path(totals)),
+            (totals, name),
             format!("tổng đúng là {expected}, ghi {stated}"),
             format!("the sum is {expected}, stated {stated}"),
         );
@@ -225,7 +233,7 @@ fn check_total(totals: Node<'_, '_>, before_charges: Decimal, report: &mut Repor
     if stated != expected && stated != expected.saturating_sub(discount) {
         report.error(
             "arithmetic.total",
-            format!("{}/TgTTTBSo", path(totals)),
+            (totals, "TgTTTBSo"),
             format!("tổng tiền thanh toán đúng là {expected}, ghi {stated}"),
             format!("the amount to pay is {expected}, stated {stated}"),
         );
@@ -241,7 +249,7 @@ fn not_negative(lines: &[Node<'_, '_>], totals: Node<'_, '_>, report: &mut Repor
         if value(node).starts_with('-') {
             report.error(
                 "arithmetic.negative",
-                path(node),
+                node,
                 "số âm chỉ có trên hóa đơn điều chỉnh",
                 "negative amounts stand on adjusting invoices only",
             );
@@ -260,7 +268,7 @@ fn check_words(totals: Node<'_, '_>, report: &mut Report) {
     if plain(&stated) != plain(&expected) {
         report.error(
             "arithmetic.words",
-            format!("{}/TgTTTBChu", path(totals)),
+            (totals, "TgTTTBChu"),
             format!("số tiền bằng chữ phải là \"{expected}\", ghi \"{stated}\""),
             format!("the amount in words is \"{expected}\", stated \"{stated}\""),
         );

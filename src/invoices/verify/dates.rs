@@ -3,12 +3,12 @@
 use roxmltree::Node;
 
 use super::report::Report;
-use super::tree::{path, value_at};
+use super::tree::value_at;
 use crate::clock::{Day, Instant};
 
 pub fn check_symbol_year(data: Node<'_, '_>, today: Option<Day>, report: &mut Report) {
     let Some(day) = issue_day(data) else { return };
-    let place = format!("{}/TTChung/NLap", path(data));
+    let place = (data, "TTChung/NLap");
     let symbol = value_at(data, &["TTChung", "KHHDon"]).unwrap_or_default();
     if let Some(year) = symbol
         .get(1..3)
@@ -45,7 +45,7 @@ pub fn check_signing(
     written: &str,
     report: &mut Report,
 ) -> Option<Instant> {
-    let place = format!("{}/SigningTime", path(signature));
+    let place = (signature, "SigningTime");
     // XAdES of some vendors adds a zone; the local part is what is compared.
     let local = written.get(..19).unwrap_or(written);
     let Some(moment) = Instant::parse_local_iso(local) else {

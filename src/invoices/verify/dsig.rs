@@ -2,6 +2,8 @@
 //!
 //! A valid signature says little by itself: the caller must ask which elements it covers.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::digest::{self, digest};
 use aws_lc_rs::signature::{
     RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
@@ -12,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
 use super::c14n::{Form, canonical};
-use super::tree::{elements, path, value};
+use super::tree::{elements, is, path, value};
 use crate::invoices::signature::Certificate;
 use crate::invoices::signature::names::{C14N, DSIG, RSA_SHA256, SHA256};
 
@@ -20,7 +22,8 @@ const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
 const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
-const REFERENCES_MAX: usize = 16;
+/// Seller and authority need two or three; every one costs a digest.
+const REFERENCES_MAX: usize = 8;
 
 /// What is wrong with a signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +54,9 @@ pub struct Checked<'a, 'i> {
     pub signing_time: Option<String>,
 }
 
+/// Elements of a file by Id; `None` for an Id that stands more than once.
+pub type Index<'a, 'i> = HashMap<&'a str, Option<Node<'a, 'i>>>;
+
 /// Checks one `Signature` element completely: digests of all references and the signature value.
 ///
 /// # Errors
@@ -58,6 +64,7 @@ pub struct Checked<'a, 'i> {
 pub fn check<'a, 'i>(
     signature: Node<'a, 'i>,
     source: &str,
+    index: &Index<'a, 'i>,
 ) -> Result<Checked<'a, 'i>, SignatureProblem> {
     let signed_info = one(signature, "SignedInfo")?;
     let form = canonical_form(one(signed_info, "CanonicalizationMethod")?)?;
@@ -73,7 +80,7 @@ pub fn check<'a, 'i>(
         if covered.len() == REFERENCES_MAX {
             return Err(SignatureProblem::Structure("Reference"));
         }
-        let (target, old_digest) = check_reference(reference, signature, source)?;
+        let (target, old_digest) = check_reference(reference, signature, source, index)?;
         old_algorithm |= old_digest;
         covered.push(target);
     }
@@ -104,17 +111,16 @@ fn check_reference<'a, 'i>(
     reference: Node<'a, 'i>,
     signature: Node<'a, 'i>,
     source: &str,
+    index: &Index<'a, 'i>,
 ) -> Result<(Node<'a, 'i>, bool), SignatureProblem> {
     let uri = reference.attribute("URI").unwrap_or_default();
-    let id = uri.strip_prefix('#').unwrap_or_default();
-    let mut targets = reference
-        .document()
-        .descendants()
-        .filter(|node| !id.is_empty() && ids(*node).any(|found| found == id));
-    let target = match (targets.next(), targets.next()) {
-        (Some(target), None) => target,
-        _ => return Err(SignatureProblem::Reference(uri.to_owned())),
-    };
+    // Nothing outside its own invoice is a signature's business.
+    let scope = signature.ancestors().find(|node| is(*node, "HDon"));
+    let target = uri
+        .strip_prefix('#')
+        .and_then(|id| index.get(id).copied().flatten())
+        .filter(|target| scope.is_none_or(|scope| target.ancestors().any(|node| node == scope)))
+        .ok_or_else(|| SignatureProblem::Reference(uri.to_owned()))?;
     let mut form = Form::Inclusive;
     let mut without = None;
     for transform in in_dsig(reference, "Transforms").flat_map(|list| in_dsig(list, "Transform")) {

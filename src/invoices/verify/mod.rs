@@ -21,6 +21,7 @@ pub use tree::XmlError;
 
 use crate::clock::Day;
 use crate::invoices::signature::Certificate;
+use signatures::Context;
 use tree::{elements, is, named, path, value_at};
 
 /// What the verifier may rely on besides the file.
@@ -32,6 +33,9 @@ pub struct Trust<'t> {
     /// Invoices may not be dated after this day.
     pub today: Option<Day>,
 }
+
+/// Carriers take no larger packages (einvoice §2.2).
+const INVOICES_MAX: usize = 1_000;
 
 /// Checks a file: a bare `HDon`, or a message `TDiep` with any number of them.
 pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
@@ -49,9 +53,14 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
         }
     };
     let (source, tree) = tree;
-    signatures::check_ids(&tree, &mut report);
+    let index = signatures::index_ids(&tree, &mut report);
+    let context = Context {
+        source,
+        index: &index,
+        authorities: trust.authorities,
+    };
     let root = tree.root_element();
-    let invoices: Vec<Node<'_, '_>> = if is(root, "HDon") {
+    let mut invoices: Vec<Node<'_, '_>> = if is(root, "HDon") {
         vec![root]
     } else if is(root, "TDiep") {
         named(root, "DLieu")
@@ -63,13 +72,22 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     if invoices.is_empty() {
         report.error(
             "xml.no_invoice",
-            path(root),
+            root,
             "không tìm thấy hóa đơn (HDon) trong tệp",
             "no invoice (HDon) in the file",
         );
     }
+    if let Some(excess) = invoices.get(INVOICES_MAX) {
+        report.error(
+            "xml.too_many",
+            *excess,
+            format!("tệp có hơn {INVOICES_MAX} hóa đơn, phần sau không được kiểm tra"),
+            format!("more than {INVOICES_MAX} invoices in the file; the rest is not checked"),
+        );
+        invoices.truncate(INVOICES_MAX);
+    }
     for invoice in invoices {
-        check_invoice(invoice, source, trust, &mut report);
+        check_invoice(invoice, context, trust.today, &mut report);
     }
     report.concluded()
 }
@@ -80,12 +98,18 @@ pub(super) fn authority_signer(invoice: &[u8]) -> Option<Certificate> {
     let tree = tree::parse(source).ok()?;
     let slot = tree::find(tree.root_element(), &["DSCKS", "CQT"])?;
     let signature = dsig::in_dsig(slot, "Signature").next()?;
-    dsig::check(signature, source)
+    let index = signatures::index_ids(&tree, &mut Report::default());
+    dsig::check(signature, source, &index)
         .ok()
         .map(|checked| checked.certificate)
 }
 
-fn check_invoice(invoice: Node<'_, '_>, source: &str, trust: Trust<'_>, report: &mut Report) {
+fn check_invoice<'a, 'i>(
+    invoice: Node<'a, 'i>,
+    context: Context<'_, 'a, 'i>,
+    today: Option<Day>,
+    report: &mut Report,
+) {
     let data: Vec<_> = named(invoice, "DLHDon").collect();
     for name in ["DLHDon", "DLQRCode", "MCCQT", "DSCKS"] {
         if let Some(second) = named(invoice, name).nth(1) {
@@ -106,7 +130,7 @@ fn check_invoice(invoice: Node<'_, '_>, source: &str, trust: Trust<'_>, report: 
         {
             report.error(
                 "structure.stray",
-                path(child),
+                child,
                 "phần tử không thuộc hóa đơn",
                 "an element that does not belong to an invoice",
             );
@@ -121,7 +145,7 @@ fn check_invoice(invoice: Node<'_, '_>, source: &str, trust: Trust<'_>, report: 
     }) {
         report.error(
             "structure.stray",
-            path(copy),
+            copy,
             "bản sao dữ liệu hóa đơn nằm sai chỗ",
             "a copy of invoice data out of place",
         );
@@ -145,14 +169,7 @@ fn check_invoice(invoice: Node<'_, '_>, source: &str, trust: Trust<'_>, report: 
     };
     structure::check(data, report);
     arithmetic::check(data, report);
-    dates::check_symbol_year(data, trust.today, report);
-    signatures::check(
-        invoice,
-        data,
-        source,
-        trust.authorities,
-        &mut summary,
-        report,
-    );
+    dates::check_symbol_year(data, today, report);
+    signatures::check(invoice, data, context, &mut summary, report);
     report.invoices.push(summary);
 }

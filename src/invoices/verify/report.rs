@@ -1,6 +1,12 @@
 //! What the verifier says about a file.
 
+use roxmltree::Node;
 use serde::Serialize;
+
+use super::tree::path;
+
+/// More findings are not listed: a file made to produce them must not cost more than it says.
+pub const FINDINGS_MAX: usize = 500;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,10 +63,39 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// Where a finding stands; only what is listed is spelled out, since a path costs a walk over siblings.
+pub(super) trait Place {
+    fn shown(self) -> String;
+}
+
+impl Place for Node<'_, '_> {
+    fn shown(self) -> String {
+        path(self)
+    }
+}
+
+/// A child that may be missing.
+impl Place for (Node<'_, '_>, &str) {
+    fn shown(self) -> String {
+        format!("{}/{}", path(self.0), self.1)
+    }
+}
+
+impl Place for &str {
+    fn shown(self) -> String {
+        self.to_owned()
+    }
+}
+
 impl Report {
     /// Whether a rule fired; for tests and callers that act on single rules.
     pub fn has(&self, rule: &str) -> bool {
         self.findings.iter().any(|finding| finding.rule == rule)
+    }
+
+    /// Nothing more will be listed, so nothing more needs to be looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.findings.len() >= FINDINGS_MAX
     }
 
     pub(super) fn concluded(mut self) -> Self {
@@ -75,7 +110,7 @@ impl Report {
     pub(super) fn error(
         &mut self,
         rule: &'static str,
-        place: impl Into<String>,
+        place: impl Place,
         vi: impl Into<String>,
         en: impl Into<String>,
     ) {
@@ -85,7 +120,7 @@ impl Report {
     pub(super) fn warn(
         &mut self,
         rule: &'static str,
-        place: impl Into<String>,
+        place: impl Place,
         vi: impl Into<String>,
         en: impl Into<String>,
     ) {
@@ -95,7 +130,7 @@ impl Report {
     pub(super) fn note(
         &mut self,
         rule: &'static str,
-        place: impl Into<String>,
+        place: impl Place,
         vi: impl Into<String>,
         en: impl Into<String>,
     ) {
@@ -106,14 +141,17 @@ impl Report {
         &mut self,
         severity: Severity,
         rule: &'static str,
-        place: impl Into<String>,
+        place: impl Place,
         vi: impl Into<String>,
         en: impl Into<String>,
     ) {
+        if self.is_full() {
+            return;
+        }
         self.findings.push(Finding {
             rule,
             severity,
-            place: place.into(),
+            place: place.shown(),
             vi: vi.into(),
             en: en.into(),
         });

@@ -1,40 +1,61 @@
 //! Which signatures an invoice needs, and what each of them must cover.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use roxmltree::{Document, Node};
 
 use super::dates;
-use super::dsig::{self, Checked, SignatureProblem};
+use super::dsig::{self, Checked, Index, SignatureProblem};
 use super::report::{Report, Summary};
-use super::tree::{elements, find, named, path, value, value_at};
+use super::tree::{elements, find, named, value, value_at};
 use crate::clock::Instant;
 use crate::invoices::signature::Certificate;
 use crate::invoices::signature::names::DSIG;
 
-/// Ids must be unique over every spelling of the attribute, or a reference could mean two elements.
-pub fn check_ids(tree: &Document<'_>, report: &mut Report) {
-    let mut seen: HashMap<&str, Node<'_, '_>> = HashMap::new();
+/// Elements by their Id. Ids must be unique over every spelling of the attribute, or a reference
+/// could mean two elements; a repeated one names nothing.
+pub fn index_ids<'a, 'i>(tree: &'a Document<'i>, report: &mut Report) -> Index<'a, 'i> {
+    let mut index = HashMap::new();
     for node in tree.descendants().filter(Node::is_element) {
         for id in dsig::ids(node) {
-            if seen.insert(id, node).is_some() {
-                report.error(
-                    "signature.id",
-                    path(node),
-                    format!("định danh {id} có hơn một lần trong tệp"),
-                    format!("the Id {id} stands more than once in the file"),
-                );
+            match index.entry(id) {
+                Entry::Vacant(free) => {
+                    free.insert(Some(node));
+                }
+                Entry::Occupied(mut taken) => {
+                    taken.insert(None);
+                    if !report.is_full() {
+                        report.error(
+                            "signature.id",
+                            node,
+                            format!("định danh {id} có hơn một lần trong tệp"),
+                            format!("the Id {id} stands more than once in the file"),
+                        );
+                    }
+                }
             }
         }
     }
+    index
+}
+
+/// Signatures of buyers or others that are checked, of each kind.
+const OTHER_SIGNATURES_MAX: usize = 4;
+
+/// What the checks of one file share.
+#[derive(Clone, Copy)]
+pub struct Context<'c, 'a, 'i> {
+    pub source: &'c str,
+    pub index: &'c Index<'a, 'i>,
+    pub authorities: &'c [Certificate],
 }
 
 /// Checks all signatures of one `HDon`.
-pub fn check(
-    invoice: Node<'_, '_>,
-    data: Node<'_, '_>,
-    source: &str,
-    authorities: &[Certificate],
+pub fn check<'a, 'i>(
+    invoice: Node<'a, 'i>,
+    data: Node<'a, 'i>,
+    context: Context<'_, 'a, 'i>,
     summary: &mut Summary,
     report: &mut Report,
 ) {
@@ -45,36 +66,44 @@ pub fn check(
     match seller_signatures.as_slice() {
         [] if symbol.as_bytes().get(3) == Some(&b'M') => report.note(
             "signature.none",
-            path(invoice),
+            invoice,
             "hóa đơn từ máy tính tiền không có chữ ký từng hóa đơn",
             "cash-register invoices carry no signature of their own",
         ),
         [] => report.error(
             "signature.missing",
-            format!("{}/DSCKS/NBan", path(invoice)),
+            (invoice, "DSCKS/NBan"),
             "không có chữ ký của người bán",
             "the seller's signature is missing",
         ),
         [signature] => {
-            if let Some(checked) = hold(*signature, source, report) {
-                seller_signature(*signature, &checked, data, authorities, summary, report);
+            if let Some(checked) = hold(*signature, context, report) {
+                seller_signature(
+                    *signature,
+                    &checked,
+                    data,
+                    context.authorities,
+                    summary,
+                    report,
+                );
             }
         }
         [_, second, ..] => report.error(
             "signature.repeated",
-            path(*second),
+            *second,
             "có hơn một chữ ký của người bán",
             "more than one signature of the seller",
         ),
     }
-    authority_signature(invoice, data, source, authorities, summary, report);
+    authority_signature(invoice, data, context, summary, report);
     for name in ["NMua", "CCKSKhac"] {
         for signature in slots
             .into_iter()
             .flat_map(|slots| named(slots, name))
             .flat_map(signatures_in)
+            .take(OTHER_SIGNATURES_MAX)
         {
-            if let Some(checked) = hold(signature, source, report) {
+            if let Some(checked) = hold(signature, context, report) {
                 covers_only(signature, &checked, &[data], report);
             }
         }
@@ -92,15 +121,15 @@ fn signatures_in<'a, 'i: 'a>(slot: Node<'a, 'i>) -> impl Iterator<Item = Node<'a
 
 fn hold<'a, 'i>(
     signature: Node<'a, 'i>,
-    source: &str,
+    context: Context<'_, 'a, 'i>,
     report: &mut Report,
 ) -> Option<Checked<'a, 'i>> {
-    match dsig::check(signature, source) {
+    match dsig::check(signature, context.source, context.index) {
         Ok(checked) => {
             if checked.old_algorithm {
                 report.warn(
                     "signature.old_algorithm",
-                    path(signature),
+                    signature,
                     "chữ ký dùng SHA-1, chỉ chấp nhận với hóa đơn cũ",
                     "the signature uses SHA-1, accepted for old files only",
                 );
@@ -124,12 +153,7 @@ fn hold<'a, 'i>(
                 }
                 SignatureProblem::Certificate(_) => "không đọc được chứng thư số".to_owned(),
             };
-            report.error(
-                "signature.invalid",
-                path(signature),
-                vi,
-                problem.to_string(),
-            );
+            report.error("signature.invalid", signature, vi, problem.to_string());
             None
         }
     }
@@ -146,7 +170,7 @@ fn seller_signature(
     if !checked.covered.contains(&data) {
         report.error(
             "signature.covers",
-            path(signature),
+            signature,
             "chữ ký người bán không bao trùm đúng phần tử /HDon/DLHDon",
             "the seller's signature does not cover the element /HDon/DLHDon",
         );
@@ -159,7 +183,7 @@ fn seller_signature(
         None => {
             report.error(
                 "signature.time",
-                path(signature),
+                signature,
                 "không có thời điểm ký nằm trong phần được ký",
                 "no signing time inside what is signed",
             );
@@ -173,7 +197,7 @@ fn seller_signature(
     if owner != Some(seller.as_str()) && (owner.is_none() || owner != trustee.as_deref()) {
         report.error(
             "signature.owner",
-            path(signature),
+            signature,
             format!(
                 "chứng thư số của mã số thuế {}, người bán là {seller}",
                 owner.unwrap_or("?")
@@ -197,7 +221,7 @@ fn check_certificate(
     if !certificate.for_signatures {
         report.error(
             "signature.usage",
-            path(signature),
+            signature,
             "chứng thư số không dùng để ký",
             "the certificate is not meant for signatures",
         );
@@ -207,7 +231,7 @@ fn check_certificate(
     {
         report.error(
             "signature.validity",
-            path(signature),
+            signature,
             format!("chứng thư số không có hiệu lực lúc ký {}", moment.shown()),
             format!("the certificate was not valid at {}", moment.local_iso()),
         );
@@ -215,7 +239,7 @@ fn check_certificate(
     if authorities.is_empty() {
         report.note(
             "signature.chain",
-            path(signature),
+            signature,
             "chưa kiểm tra nơi cấp chứng thư số (không có danh sách tin cậy)",
             "the issuer of the certificate was not checked: no trust list given",
         );
@@ -225,7 +249,7 @@ fn check_certificate(
     {
         report.error(
             "signature.chain",
-            path(signature),
+            signature,
             "chứng thư số không do nơi cấp được tin cậy cấp",
             "the certificate was not issued by a trusted authority",
         );
@@ -244,7 +268,7 @@ fn covers_only(
         if !inside && !allowed.contains(target) {
             report.error(
                 "signature.covers",
-                path(*target),
+                *target,
                 "chữ ký bao trùm một phần tử không đúng chỗ",
                 "a signature covers an element out of place",
             );
@@ -252,11 +276,10 @@ fn covers_only(
     }
 }
 
-fn authority_signature(
-    invoice: Node<'_, '_>,
-    data: Node<'_, '_>,
-    source: &str,
-    authorities: &[Certificate],
+fn authority_signature<'a, 'i>(
+    invoice: Node<'a, 'i>,
+    data: Node<'a, 'i>,
+    context: Context<'_, 'a, 'i>,
     summary: &mut Summary,
     report: &mut Report,
 ) {
@@ -270,7 +293,7 @@ fn authority_signature(
     match code {
         None if symbol.starts_with('C') => report.note(
             "authority.no_code",
-            path(invoice),
+            invoice,
             "hóa đơn có mã nhưng chưa có mã của cơ quan thuế",
             "a coded invoice without the authority's code yet",
         ),
@@ -279,7 +302,7 @@ fn authority_signature(
             if written.is_empty() || written.chars().count() > 34 {
                 report.error(
                     "authority.code",
-                    path(code),
+                    code,
                     "mã của cơ quan thuế trống hoặc dài quá 34 ký tự",
                     "the authority's code is empty or longer than 34 characters",
                 );
@@ -293,19 +316,19 @@ fn authority_signature(
         (Some(_), []) if symbol.as_bytes().get(3) == Some(&b'M') => {}
         (Some(_), []) => report.error(
             "authority.signature",
-            format!("{}/DSCKS/CQT", path(invoice)),
+            (invoice, "DSCKS/CQT"),
             "có mã nhưng không có chữ ký của cơ quan thuế",
             "a code without the authority's signature",
         ),
         (Some(code), [signature]) => {
-            let Some(checked) = hold(*signature, source, report) else {
+            let Some(checked) = hold(*signature, context, report) else {
                 return;
             };
             let before = report.findings.len();
             if !checked.covered.contains(&code) {
                 report.error(
                     "signature.covers",
-                    path(*signature),
+                    *signature,
                     "chữ ký của cơ quan thuế không bao trùm mã MCCQT",
                     "the authority's signature does not cover MCCQT",
                 );
@@ -313,7 +336,7 @@ fn authority_signature(
             if !checked.covered.contains(&data) {
                 report.warn(
                     "authority.data",
-                    path(*signature),
+                    *signature,
                     "chữ ký của cơ quan thuế chỉ bao trùm mã, không bao trùm hóa đơn",
                     "the authority's signature covers the code but not the invoice",
                 );
@@ -327,7 +350,7 @@ fn authority_signature(
                 *signature,
                 &checked.certificate,
                 moment,
-                authorities,
+                context.authorities,
                 report,
             );
             summary.authority_signature = report.findings[before..]
@@ -336,7 +359,7 @@ fn authority_signature(
         }
         (None, [signature, ..]) | (Some(_), [_, signature, ..]) => report.error(
             "authority.signature",
-            path(*signature),
+            *signature,
             "chữ ký của cơ quan thuế thừa hoặc không có mã kèm theo",
             "an authority signature too many, or without a code",
         ),
@@ -357,7 +380,7 @@ fn stray_signatures(invoice: Node<'_, '_>, report: &mut Report) {
         if !in_slot {
             report.error(
                 "signature.stray",
-                path(node),
+                node,
                 "chữ ký nằm ngoài DSCKS",
                 "a signature outside DSCKS",
             );

@@ -8,7 +8,7 @@ use unicode_normalization::is_nfc;
 
 use super::report::Report;
 use super::schema::{Content, DATA, Element, Need};
-use super::tree::{elements, is, named, path, value, value_at};
+use super::tree::{elements, is, named, value, value_at};
 use crate::clock::Day;
 use crate::invoices::tax_code;
 
@@ -21,7 +21,7 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
     if !matches!(format.as_str(), "2.0.0" | "2.0.1" | "2.1.0" | "2.1.1" | "") {
         report.warn(
             "structure.version",
-            path(data) + "/TTChung/PBan",
+            (data, "TTChung/PBan"),
             format!("phiên bản {format} không được biết"),
             format!("format version {format} is not known"),
         );
@@ -48,6 +48,9 @@ pub fn lines<'a, 'i>(data: Node<'a, 'i>) -> Vec<Node<'a, 'i>> {
 
 fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Report) {
     for element in table {
+        if report.is_full() {
+            return;
+        }
         let found: Vec<_> = named(node, element.name).collect();
         let needed = match element.need {
             Need::Must => true,
@@ -61,14 +64,20 @@ fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Rep
             repeated(found[1], report);
         }
         for child in found {
+            if report.is_full() {
+                return;
+            }
             content(child, element, needed, since_21, report);
         }
     }
     for child in elements(node) {
+        if report.is_full() {
+            return;
+        }
         if !table.iter().any(|element| is(child, element.name)) {
             report.warn(
                 "structure.unknown",
-                path(child),
+                child,
                 format!(
                     "phần tử {} không có trong định dạng",
                     child.tag_name().name()
@@ -85,7 +94,7 @@ fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Rep
 pub fn missing(parent: Node<'_, '_>, name: &str, report: &mut Report) {
     report.error(
         "structure.missing",
-        format!("{}/{name}", path(parent)),
+        (parent, name),
         format!("thiếu phần tử bắt buộc {name}"),
         format!("mandatory element {name} is missing"),
     );
@@ -95,7 +104,7 @@ pub fn repeated(node: Node<'_, '_>, report: &mut Report) {
     let name = node.tag_name().name();
     report.error(
         "structure.repeated",
-        path(node),
+        node,
         format!("phần tử {name} chỉ được có một lần"),
         format!("element {name} may stand only once"),
     );
@@ -132,7 +141,7 @@ fn content(
     if !is_nfc(&text) {
         report.warn(
             "structure.nfc",
-            path(node),
+            node,
             "chữ tiếng Việt không ở dạng dựng sẵn (NFC)",
             "Vietnamese text is not in composed form (NFC)",
         );
@@ -176,7 +185,7 @@ fn content(
             if let Err(problem) = tax_code::check(&text) {
                 report.error(
                     "structure.tax_code",
-                    path(node),
+                    node,
                     format!("mã số thuế {text} không đúng: {}", problem.in_vietnamese()),
                     format!("tax code {text} is wrong: {problem}"),
                 );
@@ -189,21 +198,22 @@ fn content(
 fn too_long(node: Node<'_, '_>, limit: usize, report: &mut Report) {
     report.error(
         "structure.length",
-        path(node),
+        node,
         format!("dài quá {limit} ký tự"),
         format!("longer than {limit} characters"),
     );
 }
 
 fn bad_form(node: Node<'_, '_>, vi: &str, en: &str, report: &mut Report) {
-    report.error("structure.form", path(node), vi, en);
+    report.error("structure.form", node, vi, en);
 }
 
 fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_number(text: &str) -> bool {
+/// A number as the format writes it: at most 21 digits, of which 6 decimals.
+pub fn is_number(text: &str) -> bool {
     let body = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = body.split_once('.').unwrap_or((body, "0"));
     let shown = decimals.trim_end_matches('0');
@@ -271,7 +281,7 @@ fn kind_of_invoice(data: Node<'_, '_>, since_21: bool, report: &mut Report) {
                 if let Some(found) = named(node, name).next() {
                     report.error(
                         "structure.sales_rate",
-                        path(found),
+                        found,
                         "hóa đơn bán hàng không có thuế suất và tiền thuế",
                         "a sales invoice has neither VAT rate nor VAT",
                     );
@@ -295,7 +305,7 @@ fn symbol(data: Node<'_, '_>, report: &mut Report) {
     if !good {
         report.error(
             "structure.symbol",
-            format!("{}/TTChung/KHHDon", path(data)),
+            (data, "TTChung/KHHDon"),
             format!("ký hiệu {symbol} không đúng dạng (ví dụ C26TAA)"),
             format!("symbol {symbol} is not of the form C26TAA"),
         );
@@ -305,7 +315,7 @@ fn symbol(data: Node<'_, '_>, report: &mut Report) {
     if number_is_zero {
         report.error(
             "structure.number",
-            format!("{}/TTChung/SHDon", path(data)),
+            (data, "TTChung/SHDon"),
             "số hóa đơn bắt đầu từ 1",
             "invoice numbers start at 1",
         );
@@ -320,7 +330,7 @@ fn buyer(data: Node<'_, '_>, report: &mut Report) {
     if (has("MST") || has("MDVQHNSach")) && !(has("Ten") && has("DChi")) {
         report.error(
             "structure.buyer",
-            path(buyer),
+            buyer,
             "người mua có mã số thuế hoặc mã ĐVQHNS phải có tên và địa chỉ",
             "a buyer with a tax code or budget code needs a name and an address",
         );
@@ -328,7 +338,7 @@ fn buyer(data: Node<'_, '_>, report: &mut Report) {
     if !(has("Ten") || has("HVTNMHang")) {
         report.error(
             "structure.buyer",
-            path(buyer),
+            buyer,
             "người mua không có tên: phải ghi \"Bán cho người tiêu dùng\"",
             "a buyer without a name must read \"Bán cho người tiêu dùng\"",
         );
@@ -338,7 +348,7 @@ fn buyer(data: Node<'_, '_>, report: &mut Report) {
     {
         report.error(
             "structure.form",
-            format!("{}/CCCDan", path(buyer)),
+            (buyer, "CCCDan"),
             "số định danh cá nhân có 12 chữ số",
             "a personal identity number has 12 digits",
         );

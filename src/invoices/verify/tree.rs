@@ -122,15 +122,14 @@ pub fn path(node: Node<'_, '_>) -> String {
         .filter(Node::is_element)
         .map(|step| {
             let name = step.tag_name().name();
-            let same: Vec<_> = step
-                .parent()
-                .into_iter()
-                .flat_map(elements)
-                .filter(|sibling| sibling.tag_name() == step.tag_name())
-                .collect();
-            match same.iter().position(|sibling| *sibling == step) {
-                Some(place) if same.len() > 1 => format!("{name}[{}]", place + 1),
-                _ => name.to_owned(),
+            let alike = |sibling: &Node<'_, '_>| {
+                sibling.is_element() && sibling.tag_name() == step.tag_name()
+            };
+            let before = step.prev_siblings().skip(1).filter(alike).count();
+            if before > 0 || step.next_siblings().skip(1).any(|sibling| alike(&sibling)) {
+                format!("{name}[{}]", before + 1)
+            } else {
+                name.to_owned()
             }
         })
         .collect();

@@ -225,3 +225,38 @@ proptest! {
 }
 
 static SIGNED: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| signed(Form::Vat));
+
+#[test]
+fn signatures_of_other_programs_and_older_profiles_are_read() {
+    let old = include_bytes!("../../data/signatures/exclusive-sha1-prefixed.xml");
+    let inherited = include_bytes!("../../data/signatures/inclusive-inherited-namespace.xml");
+    for (file, uses_sha1) in [(old.as_slice(), true), (inherited, false)] {
+        let report = check(file);
+        // Their content is no invoice; their signatures hold, and for the right element.
+        assert!(!report.has("signature.invalid"), "{:#?}", report.findings);
+        assert!(!report.has("signature.covers"));
+        assert_eq!(report.has("signature.old_algorithm"), uses_sha1);
+        let signed_at = report.invoices[0].signed_at.as_deref();
+        assert_eq!(signed_at, Some("2026-11-23T09:15:00"));
+        let text = String::from_utf8(file.to_vec()).unwrap();
+        assert!(check(text.replace("chữ", "chứ").as_bytes()).has("signature.invalid"));
+    }
+}
+
+#[test]
+fn a_file_made_to_be_slow_is_answered_in_bounded_time_and_length() {
+    let lines: String = (0..20_000)
+        .map(|n| {
+            format!(
+                "<HHDVu><TChat>9</TChat><Khac{n}/><TSuat>KHAC:{}%</TSuat></HHDVu>",
+                n % 100
+            )
+        })
+        .collect();
+    let copies = "<DLHDon Id=\"a\"/>".repeat(20_000);
+    let file = format!(
+        "<HDon><DLHDon Id=\"b\"><NDHDon><DSHHDVu>{lines}</DSHHDVu><TToan/></NDHDon></DLHDon>{copies}</HDon>"
+    );
+    let report = check(file.as_bytes());
+    assert!(!report.valid && report.findings.len() <= 500);
+}
