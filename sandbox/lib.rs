@@ -17,6 +17,7 @@ mod page;
 #[cfg(test)]
 mod payments_tests;
 pub mod pki;
+pub mod province;
 pub mod tax;
 pub mod vnpay;
 mod world;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod fees;
 pub mod http_out;
 pub mod ids;
+pub mod invoices;
 pub mod jobs;
 pub mod ledger;
 pub mod money;

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod import;
+mod invoice;
 mod lines;
 mod memo;
 mod vietqr;
@@ -23,6 +24,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::ImportArgs),
+    /// Hóa đơn điện tử.
+    Invoice(invoice::InvoiceArgs),
     /// Payment providers: which there are, and whether they keep to their vectors.
     Adapters(adapters::Args),
     /// Tìm mã phiếu thu trong nội dung chuyển khoản (bill codes in transfer memos).
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Import(args) => import::run(args),
         Command::Adapters(args) => adapters::run(&args),
+        Command::Invoice(args) => invoice::run(args),
         Command::Memo(args) => memo::run(args),
         Command::Vietqr(args) => vietqr::run(args),
     };

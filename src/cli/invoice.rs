@@ -1,0 +1,166 @@
+//! `hocphi invoice verify`: what is wrong with invoice files.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use hocphi::clock::Clock;
+use hocphi::invoices::signature::{Certificate, pem_blocks};
+use hocphi::invoices::verify::{Report, Severity, Trust, verify};
+
+/// Files larger than this are not read into memory.
+const FILE_BYTES_MAX: u64 = 20_000_000;
+const WRONG: u8 = 1;
+const UNREADABLE: u8 = 2;
+
+#[derive(Debug, Args)]
+pub struct InvoiceArgs {
+    #[command(subcommand)]
+    command: InvoiceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum InvoiceCommand {
+    /// Kiểm tra cấu trúc, số học và chữ ký của hóa đơn điện tử (XML).
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// One JSON document a file instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Certificates (PEM) of trusted issuers; without any, the chain is not checked.
+    #[arg(long = "ca", value_name = "PEM")]
+    authorities: Vec<PathBuf>,
+    /// Invoices, or messages that hold invoices.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub fn run(args: InvoiceArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        InvoiceCommand::Verify(args) => run_verify(&args),
+    }
+}
+
+fn run_verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let authorities = read_authorities(&args.authorities)?;
+    let trust = Trust {
+        authorities: &authorities,
+        today: Some(Clock::system().today()),
+    };
+    let mut out = std::io::stdout().lock();
+    let mut code = 0;
+    for file in &args.files {
+        let name = file.display().to_string();
+        match read(file) {
+            Ok(bytes) => {
+                let report = verify(&bytes, trust);
+                if !report.valid {
+                    code = code.max(WRONG);
+                }
+                if args.json {
+                    print_json(&mut out, &name, &report)?;
+                } else {
+                    print_text(&mut out, &name, &report)?;
+                }
+            }
+            Err(problem) => {
+                code = UNREADABLE;
+                if args.json {
+                    let line = serde_json::json!({"file": name, "valid": false, "error": format!("{problem:#}")});
+                    writeln!(out, "{line}")?;
+                } else {
+                    eprintln!("{name}: không đọc được: {problem:#}");
+                }
+            }
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn read(file: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    let facts = std::fs::metadata(file)?;
+    anyhow::ensure!(facts.is_file(), "not a file");
+    anyhow::ensure!(
+        facts.len() <= FILE_BYTES_MAX,
+        "larger than {FILE_BYTES_MAX} bytes"
+    );
+    Ok(std::fs::read(file)?)
+}
+
+fn read_authorities(files: &[PathBuf]) -> anyhow::Result<Vec<Certificate>> {
+    let mut found = Vec::new();
+    for file in files {
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("reading certificates of {name}"))?;
+        for block in pem_blocks(&text) {
+            if block.label == "CERTIFICATE" {
+                found.push(
+                    Certificate::from_der(&block.der)
+                        .with_context(|| format!("a certificate of {name}"))?,
+                );
+            }
+        }
+    }
+    anyhow::ensure!(
+        files.is_empty() || !found.is_empty(),
+        "no certificate in the files given with --ca"
+    );
+    Ok(found)
+}
+
+fn print_json(out: &mut impl Write, name: &str, report: &Report) -> anyhow::Result<()> {
+    let line = serde_json::json!({
+        "file": name,
+        "valid": report.valid,
+        "invoices": report.invoices,
+        "findings": report.findings,
+    });
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
+fn print_text(out: &mut impl Write, name: &str, report: &Report) -> anyhow::Result<()> {
+    let verdict = if report.valid {
+        "HỢP LỆ"
+    } else {
+        "KHÔNG HỢP LỆ"
+    };
+    writeln!(out, "{name}: {verdict}")?;
+    for invoice in &report.invoices {
+        writeln!(
+            out,
+            "  {}{} số {} ngày {}, {} (MST {}), tổng {}",
+            invoice.form,
+            invoice.symbol,
+            invoice.number,
+            invoice.issue_day,
+            invoice.seller_name,
+            invoice.seller_tax_code,
+            invoice.total,
+        )?;
+        if let Some(signer) = &invoice.signer {
+            let at = invoice.signed_at.as_deref().unwrap_or("?");
+            writeln!(out, "  chữ ký: {signer}, {at}")?;
+        }
+        if let Some(code) = &invoice.authority_code {
+            writeln!(out, "  mã của cơ quan thuế: {code}")?;
+        }
+    }
+    for finding in &report.findings {
+        let severity = match finding.severity {
+            Severity::Error => "LỖI",
+            Severity::Warning => "CẢNH BÁO",
+            Severity::Note => "GHI CHÚ",
+        };
+        writeln!(out, "  {severity} [{}] {}", finding.rule, finding.place)?;
+        writeln!(out, "      {}", finding.vi)?;
+        writeln!(out, "      {}", finding.en)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! From payments to signed invoices.
+//!
+//! Nothing gets a number that cannot be signed: content and key are tried first. The number, the
+//! content and the documented allocations are written in one transaction; signing follows outside of
+//! it, and a numbered invoice that a crash left unsigned is signed by the next run of the same job.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::draft::draft;
+use super::number::number;
+use super::{InvoiceError, KeyRing, kinds};
+use crate::App;
+use crate::clock::Instant;
+use crate::ids::{InvoiceId, PaymentId, SchoolId};
+use crate::invoices::document::Document;
+use crate::invoices::signature::SigningKey;
+use crate::invoices::store::{self, InvoiceState};
+use crate::invoices::xml::write_invoice;
+use crate::jobs::{self, NewJob};
+use crate::store::Tx;
+
+/// What became of a payment's invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// No settled line wants an invoice; no number was used.
+    NotWanted,
+    /// Numbered and signed, now or before.
+    Signed(InvoiceId),
+}
+
+/// Outcomes by payment, filled step by step.
+pub(super) type Outcomes = HashMap<(SchoolId, PaymentId), Result<Issued, InvoiceError>>;
+
+/// Numbers and signs the invoices of a batch of payments, of any schools; one outcome each, in order.
+///
+/// # Errors
+/// A [`StoreError`](crate::store::StoreError) of the batch as a whole; what concerns one payment is
+/// in its own outcome.
+pub async fn issue(
+    app: &App,
+    keys: &KeyRing,
+    payments: &[(SchoolId, PaymentId)],
+) -> Result<Vec<Result<Issued, InvoiceError>>, InvoiceError> {
+    let now = app.clock.now();
+    let mut outcomes = Outcomes::new();
+    let found = store::payments(&app.db, payments).await?;
+    let mut waiting: Vec<(SchoolId, InvoiceId, PaymentId)> = Vec::new();
+    let mut fresh = Vec::new();
+    for row in found {
+        match (row.invoice_id.clone(), row.state) {
+            (Some(invoice), Some(InvoiceState::Numbered)) => {
+                waiting.push((row.school_id, invoice, row.payment_id));
+            }
+            (Some(invoice), _) => {
+                outcomes.insert((row.school_id, row.payment_id), Ok(Issued::Signed(invoice)));
+            }
+            (None, _) => fresh.push(row),
+        }
+    }
+
+    let school_ids: Vec<SchoolId> = sorted_schools(
+        fresh
+            .iter()
+            .map(|row| &row.school_id)
+            .chain(waiting.iter().map(|(school, ..)| school)),
+    );
+    let signers = keys.of_schools(app, &school_ids, now).await?;
+    let drafts = draft(app, &signers, fresh, now, &mut outcomes).await?;
+    let numbered = number(app, drafts, now).await?;
+    waiting.extend(numbered.waiting);
+    outcomes.extend(
+        numbered
+            .ahead
+            .into_iter()
+            .map(|(payment, error)| (payment, Err(error))),
+    );
+    sign(app, &signers, waiting, &mut outcomes).await?;
+    Ok(payments
+        .iter()
+        .map(|payment| {
+            outcomes
+                .remove(payment)
+                .unwrap_or_else(|| Err(InvoiceError::UnknownPayment(payment.1.to_string())))
+        })
+        .collect())
+}
+
+fn sorted_schools<'s>(schools: impl Iterator<Item = &'s SchoolId>) -> Vec<SchoolId> {
+    let mut all: Vec<SchoolId> = schools.cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Signs on the threads for blocking work, then stores file and follow-up job together.
+async fn sign(
+    app: &App,
+    signers: &HashMap<SchoolId, Arc<SigningKey>>,
+    waiting: Vec<(SchoolId, InvoiceId, PaymentId)>,
+    outcomes: &mut Outcomes,
+) -> Result<(), InvoiceError> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = waiting
+        .iter()
+        .map(|(school, invoice, _)| (school.clone(), invoice.clone()))
+        .collect();
+    let now = app.clock.now();
+    let mut work = Vec::new();
+    let mut failed: HashMap<InvoiceId, InvoiceError> = HashMap::new();
+    for row in store::numbered(&app.db, &keys).await? {
+        match signers.get(&row.school_id) {
+            Some(key) => work.push((row, Arc::clone(key))),
+            None => {
+                failed.insert(
+                    row.invoice_id,
+                    InvoiceError::NoKey(row.school_id.to_string()),
+                );
+            }
+        }
+    }
+    let mut signed = Vec::with_capacity(work.len());
+    for (school, invoice, result) in sign_in_parallel(work, now).await? {
+        match result {
+            Ok(file) => signed.push((school, invoice, file)),
+            Err(error) => {
+                failed.insert(invoice, error);
+            }
+        }
+    }
+    if !signed.is_empty() {
+        let signed = Arc::new(signed);
+        let ids = app.ids.clone();
+        app.db
+            .write("invoices.signed", async move |tx: &mut Tx| {
+                let stored = store::set_signed(tx, &signed, now).await?;
+                let follow_up: Vec<NewJob> = stored
+                    .into_iter()
+                    .map(|(school_id, invoice)| NewJob {
+                        school_id,
+                        kind: kinds::SEND,
+                        subject: invoice.to_string(),
+                        run_at: now,
+                    })
+                    .collect();
+                jobs::enqueue(tx, &ids, &follow_up, now).await?;
+                Ok::<_, InvoiceError>(())
+            })
+            .await?;
+        app.wake.now();
+    }
+    for (school, invoice, payment) in waiting {
+        let outcome = match failed.remove(&invoice) {
+            Some(error) => Err(error),
+            None => Ok(Issued::Signed(invoice)),
+        };
+        outcomes.insert((school, payment), outcome);
+    }
+    Ok(())
+}
+
+type SignResult = (SchoolId, InvoiceId, Result<String, InvoiceError>);
+
+async fn sign_in_parallel(
+    work: Vec<(store::NumberedRow, Arc<SigningKey>)>,
+    now: Instant,
+) -> Result<Vec<SignResult>, InvoiceError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = work.len().div_ceil(threads).max(1);
+    let mut tasks = Vec::new();
+    let mut work = work.into_iter();
+    loop {
+        let part: Vec<_> = work.by_ref().take(share).collect();
+        if part.is_empty() {
+            break;
+        }
+        tasks.push(tokio::task::spawn_blocking(move || {
+            part.into_iter()
+                .map(|(row, key)| {
+                    let result = sign_one(&row, &key, now);
+                    (row.school_id, row.invoice_id, result)
+                })
+                .collect::<Vec<_>>()
+        }));
+    }
+    let mut results = Vec::new();
+    for task in tasks {
+        results.extend(task.await.map_err(|_| InvoiceError::Interrupted)?);
+    }
+    Ok(results)
+}
+
+fn sign_one(
+    row: &store::NumberedRow,
+    key: &SigningKey,
+    now: Instant,
+) -> Result<String, InvoiceError> {
+    let document: Document =
+        serde_json::from_str(&row.document).map_err(|_| InvoiceError::Stored {
+            what: "invoice content",
+            value: row.invoice_id.to_string(),
+        })?;
+    let file = key.sign(write_invoice(&document)?, &document.seller.tax_code, now)?;
+    // Everything that was written is text.
+    String::from_utf8(file).map_err(|_| InvoiceError::Interrupted)
+}

@@ -1,0 +1,546 @@
+//! Every SQL statement of invoices.
+
+use crate::clock::{Day, Instant};
+use crate::ids::{InvoiceId, PaymentId, SchoolId};
+use crate::money::Vnd;
+use crate::store::{Db, StoreError, Tx, rows};
+use crate::stored_as_text;
+
+/// Where an invoice stands. `CODED` also means accepted, for uncoded invoices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InvoiceState {
+    Numbered,
+    Signed,
+    Sent,
+    Coded,
+    Refused,
+}
+stored_as_text!(InvoiceState {
+    Numbered = "NUMBERED",
+    Signed = "SIGNED",
+    Sent = "SENT",
+    Coded = "CODED",
+    Refused = "REFUSED",
+});
+
+/// A payment that may want an invoice, and the invoice it has already.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct PaymentRow {
+    pub school_id: SchoolId,
+    pub payment_id: PaymentId,
+    pub channel: String,
+    pub paid_at: Instant,
+    pub paid_day: Day,
+    pub invoice_id: Option<InvoiceId>,
+    pub state: Option<InvoiceState>,
+}
+
+pub async fn payments(
+    db: &Db,
+    wanted: &[(SchoolId, PaymentId)],
+) -> Result<Vec<PaymentRow>, StoreError> {
+    db.sql(
+        "SELECT p.school_id, p.payment_id, p.channel, p.paid_at, p.paid_day, i.invoice_id, i.state
+           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+           JOIN payment p ON p.school_id = r.school_id AND p.payment_id = r.payment_id
+           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id",
+    )
+    .bind(rows(wanted))
+    .all()
+    .await
+}
+
+/// Money of a payment on a bill line, with the words of bill and line.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct AllocationRow {
+    pub school_id: SchoolId,
+    pub payment_id: PaymentId,
+    pub seq: i64,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+    pub name: String,
+    pub collection_class: String,
+    pub unit_name: String,
+    pub quantity: String,
+    #[sqlx(try_from = "i64")]
+    pub unit_price: Vnd,
+    pub document_rule: String,
+    pub vat_rate: String,
+    pub bill_code: String,
+    pub pupil_name: String,
+    pub pupil_code: String,
+    pub class_name: String,
+    pub payer_name: String,
+    /// Of the guardian whose name the bill carries.
+    pub payer_address: Option<String>,
+}
+
+pub async fn allocations(
+    db: &Db,
+    payments: &[(SchoolId, PaymentId)],
+) -> Result<Vec<AllocationRow>, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.payment_id, a.seq, a.amount, l.name, l.collection_class,
+                l.unit_name, l.quantity, l.unit_price, l.document_rule, l.vat_rate,
+                b.bill_code, b.pupil_name, b.pupil_code, b.class_name, b.payer_name,
+                (SELECT MIN(g.address) FROM guardian g
+                  WHERE g.school_id = b.school_id AND g.pupil_id = b.pupil_id
+                    AND g.full_name = b.payer_name) AS payer_address
+           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+           JOIN allocation a ON a.school_id = r.school_id AND a.payment_id = r.payment_id
+                            AND a.target = 'BILL_LINE'
+           JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+           JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
+                           AND l.line_no = a.line_no
+          ORDER BY a.school_id, a.payment_id, a.seq",
+    )
+    .bind(rows(payments))
+    .all()
+    .await
+}
+
+/// One numbering of a school.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct SeriesKey(pub SchoolId, pub String, pub String);
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SeriesRow {
+    pub school_id: SchoolId,
+    pub form: String,
+    pub symbol: String,
+    pub last_number: i64,
+    pub last_day: Day,
+}
+
+/// Locks series until the transaction ends, making those that are new; answers where they stand.
+/// Two issuers of one series therefore follow each other, and numbers have no gap.
+pub async fn lock_series(
+    tx: &mut Tx,
+    keys: &[(SeriesKey, Day)],
+) -> Result<Vec<SeriesRow>, StoreError> {
+    let batch = rows(
+        keys.iter()
+            .map(|(SeriesKey(school, form, symbol), day)| (school, form, symbol, day)),
+    );
+    tx.sql(
+        "INSERT INTO invoice_series (school_id, form, symbol, last_number, last_day)
+         SELECT school_id, form, symbol, 0, day
+           FROM ROWS($1: school_id TEXT, form TEXT, symbol TEXT, day DAY) AS r
+          WHERE TRUE
+          ORDER BY school_id, form, symbol
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(batch.clone())
+    .run()
+    .await?;
+    tx.sql(
+        "UPDATE invoice_series SET last_number = last_number
+           FROM ROWS($1: school TEXT, of_form TEXT, of_symbol TEXT, day DAY) AS r
+          WHERE school_id = r.school AND form = r.of_form AND symbol = r.of_symbol
+         RETURNING school_id, form, symbol, last_number, last_day",
+    )
+    .bind(batch)
+    .all()
+    .await
+}
+
+pub async fn advance_series(
+    tx: &mut Tx,
+    series: &[(SeriesKey, i64, Day)],
+) -> Result<(), StoreError> {
+    tx.sql(
+        "UPDATE invoice_series SET last_number = r.number, last_day = r.day
+           FROM ROWS($1: school TEXT, of_form TEXT, of_symbol TEXT, number BIGINT, day DAY) AS r
+          WHERE school_id = r.school AND form = r.of_form AND symbol = r.of_symbol",
+    )
+    .bind(rows(series.iter().map(
+        |(SeriesKey(school, form, symbol), number, day)| (school, form, symbol, number, day),
+    )))
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// Payments of the batch that have an invoice by now, with it.
+pub async fn invoiced(
+    tx: &mut Tx,
+    payments: &[(SchoolId, PaymentId)],
+) -> Result<Vec<(SchoolId, PaymentId, InvoiceId)>, StoreError> {
+    tx.sql(
+        "SELECT i.school_id, i.payment_id, i.invoice_id
+           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+           JOIN invoice i ON i.school_id = r.school_id AND i.payment_id = r.payment_id",
+    )
+    .bind(rows(payments))
+    .all()
+    .await
+}
+
+/// An invoice that has just been numbered.
+#[derive(Clone, Debug)]
+pub struct NewInvoice {
+    pub school_id: SchoolId,
+    pub invoice_id: InvoiceId,
+    pub payment_id: PaymentId,
+    pub document: super::document::Document,
+    /// The allocations it documents.
+    pub allocations: Vec<(i64, Vnd)>,
+}
+
+pub async fn insert(tx: &mut Tx, invoices: &[NewInvoice]) -> Result<(), StoreError> {
+    let added = tx
+        .sql(
+            "INSERT INTO invoice (school_id, invoice_id, form, symbol, number, format, payment_id,
+                                  state, issue_day, total, vat, lookup_code, document)
+             SELECT school_id, invoice_id, form, symbol, number, format, payment_id,
+                    'NUMBERED', issue_day, total, vat, lookup_code, document
+               FROM ROWS($1: school_id TEXT, invoice_id TEXT, form TEXT, symbol TEXT, number BIGINT,
+                         format TEXT, payment_id TEXT, issue_day DAY, total BIGINT, vat BIGINT,
+                         lookup_code TEXT, document TEXT) AS r",
+        )
+        .bind(rows(invoices.iter().map(|new| {
+            let numbering = &new.document.numbering;
+            (
+                &new.school_id,
+                &new.invoice_id,
+                numbering.form,
+                &numbering.symbol,
+                numbering.number,
+                numbering.format,
+                &new.payment_id,
+                numbering.issue_day,
+                new.document.total,
+                new.document.vat,
+                &new.document.lookup_code,
+                // The content holds plain values only; it always serialises.
+                serde_json::to_string(&new.document).unwrap_or_default(),
+            )
+        })))
+        .run()
+        .await?;
+    let lines: Vec<_> = invoices
+        .iter()
+        .flat_map(|new| {
+            new.allocations.iter().map(|(seq, amount)| {
+                (
+                    &new.school_id,
+                    &new.payment_id,
+                    *seq,
+                    &new.invoice_id,
+                    *amount,
+                )
+            })
+        })
+        .collect();
+    let wanted_lines = lines.len();
+    let added_lines = tx
+        .sql(
+            "INSERT INTO invoice_line (school_id, payment_id, seq, invoice_id, amount)
+             SELECT school_id, payment_id, seq, invoice_id, amount
+               FROM ROWS($1: school_id TEXT, payment_id TEXT, seq BIGINT, invoice_id TEXT,
+                         amount BIGINT) AS r",
+        )
+        .bind(rows(lines))
+        .run()
+        .await?;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    if added != count(invoices.len()) || added_lines != count(wanted_lines) {
+        return Err(StoreError::Contradiction(format!(
+            "{added} invoices with {added_lines} lines written of {} and {wanted_lines}",
+            invoices.len()
+        )));
+    }
+    Ok(())
+}
+
+/// The stored content of invoices that wait for their signature.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct NumberedRow {
+    pub school_id: SchoolId,
+    pub invoice_id: InvoiceId,
+    pub document: String,
+}
+
+pub async fn numbered(
+    db: &Db,
+    invoices: &[(SchoolId, InvoiceId)],
+) -> Result<Vec<NumberedRow>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.invoice_id, i.document
+           FROM ROWS($1: school_id TEXT, invoice_id TEXT) AS r
+           JOIN invoice i ON i.school_id = r.school_id AND i.invoice_id = r.invoice_id
+          WHERE i.state = 'NUMBERED'",
+    )
+    .bind(rows(invoices))
+    .all()
+    .await
+}
+
+/// Stores signed files of invoices that are still only numbered; answers which were.
+pub async fn set_signed(
+    tx: &mut Tx,
+    signed: &[(SchoolId, InvoiceId, String)],
+    now: Instant,
+) -> Result<Vec<(SchoolId, InvoiceId)>, StoreError> {
+    tx.sql(
+        "UPDATE invoice SET state = 'SIGNED', xml = r.file, signed_at = $2
+           FROM ROWS($1: school TEXT, invoice TEXT, file TEXT) AS r
+          WHERE school_id = r.school AND invoice_id = r.invoice AND state = 'NUMBERED'
+         RETURNING school_id, invoice_id",
+    )
+    .bind(rows(signed))
+    .bind(now)
+    .all()
+    .await
+}
+
+/// What sending and collecting need of an invoice.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ExchangeRow {
+    pub school_id: SchoolId,
+    pub invoice_id: InvoiceId,
+    pub symbol: String,
+    pub format: String,
+    pub state: InvoiceState,
+    pub xml: Option<String>,
+    pub message_id: Option<String>,
+    pub sent_at: Option<Instant>,
+    pub tax_code: String,
+}
+
+pub async fn for_exchange(
+    db: &Db,
+    invoices: &[(SchoolId, InvoiceId)],
+) -> Result<Vec<ExchangeRow>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.invoice_id, i.symbol, i.format, i.state, i.xml, i.message_id,
+                i.sent_at, s.tax_code
+           FROM ROWS($1: school_id TEXT, invoice_id TEXT) AS r
+           JOIN invoice i ON i.school_id = r.school_id AND i.invoice_id = r.invoice_id
+           JOIN school s ON s.school_id = i.school_id",
+    )
+    .bind(rows(invoices))
+    .all()
+    .await
+}
+
+/// Fixes the message id before anything is sent; one that is fixed stays.
+pub async fn fix_message_id(
+    tx: &mut Tx,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+    message_id: &str,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .sql(
+            "UPDATE invoice SET message_id = $3
+              WHERE school_id = $1 AND invoice_id = $2 AND state = 'SIGNED' AND message_id IS NULL",
+        )
+        .bind(school.clone())
+        .bind(invoice.clone())
+        .bind(message_id.to_owned())
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+pub async fn set_sent(
+    tx: &mut Tx,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .sql(
+            "UPDATE invoice SET state = 'SENT', sent_at = $3
+              WHERE school_id = $1 AND invoice_id = $2 AND state = 'SIGNED'",
+        )
+        .bind(school.clone())
+        .bind(invoice.clone())
+        .bind(now)
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+/// The carrier does not know the message: it must be sent once more, under the same id.
+pub async fn set_unsent(
+    tx: &mut Tx,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .sql(
+            "UPDATE invoice SET state = 'SIGNED', sent_at = NULL
+              WHERE school_id = $1 AND invoice_id = $2 AND state = 'SENT'",
+        )
+        .bind(school.clone())
+        .bind(invoice.clone())
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+/// The file with the authority's code, as received; both are absent for an accepted uncoded one.
+pub async fn set_coded(
+    tx: &mut Tx,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+    coded: Option<(String, String)>,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let (file, code) = coded.unzip();
+    let changed = tx
+        .sql(
+            "UPDATE invoice SET state = 'CODED', coded_xml = $3, authority_code = $4, coded_at = $5
+              WHERE school_id = $1 AND invoice_id = $2 AND state IN ('SIGNED', 'SENT')",
+        )
+        .bind(school.clone())
+        .bind(invoice.clone())
+        .bind(file)
+        .bind(code)
+        .bind(now)
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+pub async fn set_refused(
+    tx: &mut Tx,
+    school: &SchoolId,
+    invoice: &InvoiceId,
+    refusal: &str,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .sql(
+            "UPDATE invoice SET state = 'REFUSED', refusal = $3
+              WHERE school_id = $1 AND invoice_id = $2 AND state IN ('SIGNED', 'SENT')",
+        )
+        .bind(school.clone())
+        .bind(invoice.clone())
+        .bind(refusal.to_owned())
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+// ---- signing keys ------------------------------------------------------------------------------
+
+/// A stored key; the private part is sealed.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeyRow {
+    pub school_id: SchoolId,
+    pub key_id: String,
+    pub sealed_key: String,
+    pub certificate: String,
+    pub serial: String,
+    pub valid_from: Instant,
+    pub valid_to: Instant,
+}
+
+pub async fn insert_key(tx: &mut Tx, key: &KeyRow) -> Result<bool, StoreError> {
+    let added = tx
+        .sql(
+            "INSERT INTO signing_key (school_id, key_id, sealed_key, certificate, serial, valid_from, valid_to)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(key.school_id.clone())
+        .bind(key.key_id.clone())
+        .bind(key.sealed_key.clone())
+        .bind(key.certificate.clone())
+        .bind(key.serial.clone())
+        .bind(key.valid_from)
+        .bind(key.valid_to)
+        .run()
+        .await?;
+    Ok(added == 1)
+}
+
+/// The keys of these schools that hold at a moment, the youngest first.
+pub async fn keys(db: &Db, schools: &[SchoolId], at: Instant) -> Result<Vec<KeyRow>, StoreError> {
+    db.sql(
+        "SELECT k.school_id, k.key_id, k.sealed_key, k.certificate, k.serial, k.valid_from, k.valid_to
+           FROM ROWS($1: school_id TEXT) AS r
+           JOIN signing_key k ON k.school_id = r.school_id
+          WHERE k.valid_from <= $2 AND k.valid_to >= $2
+          ORDER BY k.valid_from DESC, k.key_id",
+    )
+    .bind(rows(schools.iter().map(|school| (school,))))
+    .bind(at)
+    .all()
+    .await
+}
+
+/// Series whose numbers are not exactly 1 to the last one.
+pub(super) async fn broken_series(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT s.school_id, s.form || s.symbol
+           FROM invoice_series s
+           LEFT JOIN (SELECT school_id, form, symbol, COUNT(*) AS count, MIN(number) AS first,
+                             MAX(number) AS last
+                        FROM invoice GROUP BY school_id, form, symbol) i
+             ON i.school_id = s.school_id AND i.form = s.form AND i.symbol = s.symbol
+          WHERE COALESCE(i.count, 0) <> s.last_number OR COALESCE(i.last, 0) <> s.last_number
+             OR COALESCE(i.first, 1) <> 1",
+    )
+    .all()
+    .await
+}
+
+/// Invoices whose total is not the sum of the collected money they document.
+pub(super) async fn differing_totals(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.form || i.symbol || '-' || i.number
+           FROM invoice i
+           LEFT JOIN (SELECT school_id, invoice_id, SUM(amount) AS amount
+                        FROM invoice_line GROUP BY school_id, invoice_id) l
+             ON l.school_id = i.school_id AND l.invoice_id = i.invoice_id
+          WHERE COALESCE(l.amount, 0) <> i.total",
+    )
+    .all()
+    .await
+}
+
+/// Invoice lines that document another amount than was allocated, or of another payment.
+pub(super) async fn unfounded_lines(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT l.school_id, l.payment_id || '/' || l.seq
+           FROM invoice_line l
+           JOIN invoice i ON i.school_id = l.school_id AND i.invoice_id = l.invoice_id
+           LEFT JOIN allocation a ON a.school_id = l.school_id AND a.payment_id = l.payment_id
+                                 AND a.seq = l.seq AND a.target = 'BILL_LINE'
+          WHERE a.amount IS NULL OR a.amount <> l.amount OR i.payment_id <> l.payment_id",
+    )
+    .all()
+    .await
+}
+
+/// Settled money of a bill line that no invoice documents and no job is about to.
+#[derive(sqlx::FromRow)]
+pub(super) struct Undocumented {
+    pub school_id: SchoolId,
+    pub payment_id: PaymentId,
+    pub seq: i64,
+    pub paid_day: Day,
+    pub document_rule: super::rules::DocumentRule,
+}
+
+pub(super) async fn undocumented(db: &Db) -> Result<Vec<Undocumented>, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.payment_id, a.seq, p.paid_day, b.document_rule
+           FROM allocation a
+           JOIN payment p ON p.school_id = a.school_id AND p.payment_id = a.payment_id
+           JOIN bill_line b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+                           AND b.line_no = a.line_no
+           LEFT JOIN invoice_line l ON l.school_id = a.school_id AND l.payment_id = a.payment_id
+                                   AND l.seq = a.seq
+           LEFT JOIN job j ON j.kind = 'invoice.issue' AND j.school_id = a.school_id
+                          AND j.subject = a.payment_id
+          WHERE a.target = 'BILL_LINE' AND l.seq IS NULL AND j.job_id IS NULL
+            AND b.document_rule <> 'NONE'
+          ORDER BY a.school_id, a.payment_id, a.seq",
+    )
+    .all()
+    .await
+}

@@ -1,0 +1,175 @@
+//! Checks invoice files of anybody: structure, arithmetic, dates, signatures; says what is wrong.
+//!
+//! A signature is believed only for the element that is used: one reference must resolve to
+//! `/HDon/DLHDon` itself, every other one must lie inside the signature, Ids must be unique.
+//! Readers do not depend on element order, and values are all text of an element joined.
+
+mod arithmetic;
+mod c14n;
+mod dates;
+mod dsig;
+mod report;
+mod schema;
+mod signatures;
+mod structure;
+pub(in crate::invoices) mod tree;
+
+use roxmltree::Node;
+
+pub use report::{Finding, Report, Severity, Summary};
+pub use tree::XmlError;
+
+use crate::clock::Day;
+use crate::invoices::signature::Certificate;
+use signatures::Context;
+use tree::{elements, is, named, path, value_at};
+
+/// What the verifier may rely on besides the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'t> {
+    /// Certificates of issuers, or of signers themselves. Without any, the chain is not checked
+    /// and the report says so.
+    pub authorities: &'t [Certificate],
+    /// Invoices may not be dated after this day.
+    pub today: Option<Day>,
+}
+
+/// Carriers take no larger packages (einvoice §2.2).
+const INVOICES_MAX: usize = 1_000;
+
+/// Checks a file: a bare `HDon`, or a message `TDiep` with any number of them.
+pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
+    let mut report = Report::default();
+    let tree = match tree::bounded(bytes).and_then(|text| Ok((text, tree::parse(text)?))) {
+        Ok((text, tree)) => (text, tree),
+        Err(problem) => {
+            report.error(
+                "xml.unreadable",
+                "/",
+                "tệp không phải XML hóa đơn đọc được",
+                problem.to_string(),
+            );
+            return report.concluded();
+        }
+    };
+    let (source, tree) = tree;
+    let index = signatures::index_ids(&tree, &mut report);
+    let context = Context {
+        source,
+        index: &index,
+        authorities: trust.authorities,
+    };
+    let root = tree.root_element();
+    let mut invoices: Vec<Node<'_, '_>> = if is(root, "HDon") {
+        vec![root]
+    } else if is(root, "TDiep") {
+        named(root, "DLieu")
+            .flat_map(|load| named(load, "HDon"))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    if invoices.is_empty() {
+        report.error(
+            "xml.no_invoice",
+            root,
+            "không tìm thấy hóa đơn (HDon) trong tệp",
+            "no invoice (HDon) in the file",
+        );
+    }
+    if let Some(excess) = invoices.get(INVOICES_MAX) {
+        report.error(
+            "xml.too_many",
+            *excess,
+            format!("tệp có hơn {INVOICES_MAX} hóa đơn, phần sau không được kiểm tra"),
+            format!("more than {INVOICES_MAX} invoices in the file; the rest is not checked"),
+        );
+        invoices.truncate(INVOICES_MAX);
+    }
+    for invoice in invoices {
+        check_invoice(invoice, context, trust.today, &mut report);
+    }
+    report.concluded()
+}
+
+/// The certificate that signed as the authority in a bare invoice, when that signature holds.
+pub(super) fn authority_signer(invoice: &[u8]) -> Option<Certificate> {
+    let source = tree::bounded(invoice).ok()?;
+    let tree = tree::parse(source).ok()?;
+    let slot = tree::find(tree.root_element(), &["DSCKS", "CQT"])?;
+    let signature = dsig::in_dsig(slot, "Signature").next()?;
+    let index = signatures::index_ids(&tree, &mut Report::default());
+    dsig::check(signature, source, &index)
+        .ok()
+        .map(|checked| checked.certificate)
+}
+
+fn check_invoice<'a, 'i>(
+    invoice: Node<'a, 'i>,
+    context: Context<'_, 'a, 'i>,
+    today: Option<Day>,
+    report: &mut Report,
+) {
+    let data: Vec<_> = named(invoice, "DLHDon").collect();
+    for name in ["DLHDon", "DLQRCode", "MCCQT", "DSCKS"] {
+        if let Some(second) = named(invoice, name).nth(1) {
+            structure::repeated(second, report);
+        }
+    }
+    for slots in named(invoice, "DSCKS") {
+        for name in ["NBan", "NMua", "CQT"] {
+            if let Some(second) = named(slots, name).nth(1) {
+                structure::repeated(second, report);
+            }
+        }
+    }
+    for child in elements(invoice) {
+        if !["DLHDon", "DLQRCode", "MCCQT", "DSCKS"]
+            .iter()
+            .any(|name| is(child, name))
+        {
+            report.error(
+                "structure.stray",
+                child,
+                "phần tử không thuộc hóa đơn",
+                "an element that does not belong to an invoice",
+            );
+        }
+    }
+    // A copy elsewhere is how a signature is kept while another content is shown.
+    for copy in invoice.descendants().filter(|node| {
+        ["DLHDon", "HDon"].contains(&node.tag_name().name())
+            && node.is_element()
+            && *node != invoice
+            && node.parent() != Some(invoice)
+    }) {
+        report.error(
+            "structure.stray",
+            copy,
+            "bản sao dữ liệu hóa đơn nằm sai chỗ",
+            "a copy of invoice data out of place",
+        );
+    }
+    let Some(&data) = data.first() else {
+        structure::missing(invoice, "DLHDon", report);
+        return;
+    };
+    let text = |steps: &[&str]| value_at(data, steps).unwrap_or_default();
+    let mut summary = Summary {
+        place: path(invoice),
+        format: text(&["TTChung", "PBan"]),
+        form: text(&["TTChung", "KHMSHDon"]),
+        symbol: text(&["TTChung", "KHHDon"]),
+        number: text(&["TTChung", "SHDon"]),
+        issue_day: text(&["TTChung", "NLap"]),
+        seller_tax_code: text(&["NDHDon", "NBan", "MST"]),
+        seller_name: text(&["NDHDon", "NBan", "Ten"]),
+        total: text(&["NDHDon", "TToan", "TgTTTBSo"]),
+        ..Summary::default()
+    };
+    structure::check(data, report);
+    arithmetic::check(data, report);
+    dates::check_symbol_year(data, today, report);
+    signatures::check(invoice, data, context, &mut summary, report);
+    report.invoices.push(summary);
+}

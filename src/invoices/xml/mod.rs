@@ -1,0 +1,9 @@
+//! From the content of an invoice to `<HDon><DLHDon Id="…">…</DLHDon>`, ready to be signed.
+
+mod fields;
+mod invoice;
+mod writer;
+
+pub use fields::ContentError;
+pub use invoice::{Unsigned, data_id, write_invoice};
+pub use writer::{Writer, push_attribute, push_text};

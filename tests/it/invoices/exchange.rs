@@ -1,0 +1,215 @@
+//! The exchange against the simulated tax authority, over real HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hocphi::App;
+use hocphi::ids::{InvoiceId, SchoolId};
+use hocphi::invoices::messages::Parties;
+use hocphi::invoices::service::{
+    Exchange, HttpAnswer, Issued, KeyRing, Outside, Progress, collect, install_key, issue, send,
+};
+use hocphi::invoices::signature::{Certificate, SigningKey, pem_blocks};
+use hocphi::invoices::verify::{Trust, verify};
+use hocphi_adapters::contract::{Call, Fault, Retry, Secret};
+use hocphi_adapters::tax::Carrier;
+use hocphi_sandbox::{Config, Levers, Pki, Sandbox, Taxpayer};
+
+use super::books::{SCHOOLS, app_on, payment, schools, start};
+use crate::engines::fresh_databases;
+
+/// A client that may lose the answers of its first calls, after they arrived.
+struct Client {
+    http: reqwest::Client,
+    lose: AtomicUsize,
+    posts: AtomicUsize,
+}
+
+impl Client {
+    fn new() -> Self {
+        Self {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            lose: AtomicUsize::new(0),
+            posts: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Outside for Client {
+    async fn send(&self, call: &Call) -> Result<HttpAnswer, Fault> {
+        if call.method == "POST" {
+            self.posts.fetch_add(1, Ordering::SeqCst);
+        }
+        let mut request = self
+            .http
+            .request(call.method.parse().unwrap(), &call.url)
+            .body(call.body.clone());
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.unwrap();
+        let lost = self
+            .lose
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        if lost.is_ok() {
+            return Err(Fault {
+                retry: Retry::AskFirst,
+                message: "timed out".into(),
+            });
+        }
+        Ok(HttpAnswer {
+            status: response.status().as_u16(),
+            body: response.bytes().await.unwrap().to_vec(),
+        })
+    }
+}
+
+struct Scene {
+    app: App,
+    sandbox: Sandbox,
+    exchange: Exchange,
+    client: Client,
+    invoice: InvoiceId,
+    school: SchoolId,
+}
+
+/// A signed invoice and a running authority that knows its seller.
+async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
+    schools(&app, "INVOICE_ALL").await;
+    let (id, tax_code, _) = SCHOOLS[0];
+    let school = SchoolId::new(id);
+    let identity = pki.issue("Trường s1", tax_code).unwrap();
+    let key = SigningKey::from_pkcs12(&identity.pkcs12("mật khẩu").unwrap(), "mật khẩu").unwrap();
+    install_key(&app, &school, &key).await.unwrap();
+    let mut config = Config::new(Arc::new(|| start().unix()), 1, Arc::clone(pki));
+    config.tax_answer_after = Duration::ZERO;
+    let sandbox = Sandbox::start(config).await.unwrap();
+    sandbox.tax().register(Taxpayer {
+        tax_code: tax_code.into(),
+        name: "Trường s1".into(),
+        form: "1".into(),
+    });
+    let paid = payment(&app, id, "p1", start().day()).await;
+    let issued = issue(&app, &KeyRing::default(), &[paid]).await.unwrap();
+    let Ok(Issued::Signed(invoice)) = &issued[0] else {
+        panic!("{issued:?}")
+    };
+    let authority = pem_blocks(&pki.tax_authority().certificate_pem).remove(0);
+    Scene {
+        exchange: Exchange {
+            carrier: Carrier::new(&sandbox.tax_url(), Secret::new("sandbox-tvan-token")),
+            parties: Parties {
+                sender: "0100109106".into(),
+                receiver: "0100109106".into(),
+            },
+            authorities: Arc::new([Certificate::from_der(&authority.der).unwrap()]),
+        },
+        client: Client::new(),
+        invoice: invoice.clone(),
+        app,
+        sandbox,
+        school,
+    }
+}
+
+impl Scene {
+    async fn send(&self) -> Progress {
+        send(
+            &self.app,
+            &self.exchange,
+            &self.client,
+            &self.school,
+            &self.invoice,
+        )
+        .await
+        .unwrap()
+    }
+
+    async fn collect(&self) -> Progress {
+        collect(
+            &self.app,
+            &self.exchange,
+            &self.client,
+            &self.school,
+            &self.invoice,
+        )
+        .await
+        .unwrap()
+    }
+
+    async fn row(&self) -> (String, Option<String>, Option<String>, Option<String>) {
+        self.app
+            .db
+            .sql("SELECT state, authority_code, coded_xml, refusal FROM invoice")
+            .one()
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_signed_invoice_comes_back_with_its_code_and_is_kept_verbatim() {
+    let pki = Arc::new(Pki::new(start().unix()).unwrap());
+    for (db, _keep) in fresh_databases().await {
+        let scene = scene(app_on(db), &pki).await;
+        assert_eq!(scene.send().await, Progress::Done);
+        assert_eq!(scene.collect().await, Progress::Done);
+        let (state, code, coded, refusal) = scene.row().await;
+        assert_eq!((state.as_str(), refusal), ("CODED", None));
+        let report = verify(coded.unwrap().as_bytes(), Trust::default());
+        assert!(report.valid, "{:#?}", report.findings);
+        assert!(report.invoices[0].authority_signature);
+        assert_eq!(report.invoices[0].authority_code, code);
+        // Both steps again: nothing moves.
+        assert_eq!(scene.send().await, Progress::Done);
+        assert_eq!(scene.collect().await, Progress::Done);
+        assert_eq!(scene.client.posts.load(Ordering::SeqCst), 1);
+        assert_eq!(scene.sandbox.tax().accepted_of(SCHOOLS[0].1).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_about_and_not_sent_twice() {
+    let pki = Arc::new(Pki::new(start().unix()).unwrap());
+    for (db, _keep) in fresh_databases().await {
+        let scene = scene(app_on(db), &pki).await;
+        scene.client.lose.store(1, Ordering::SeqCst);
+        assert!(matches!(scene.send().await, Progress::Again(_)));
+        assert_eq!(scene.row().await.0, "SIGNED");
+        assert_eq!(scene.send().await, Progress::Done);
+        assert_eq!(scene.client.posts.load(Ordering::SeqCst), 1);
+        assert_eq!(scene.collect().await, Progress::Done);
+        assert_eq!(scene.row().await.0, "CODED");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_the_number_and_the_authority_s_words() {
+    let pki = Arc::new(Pki::new(start().unix()).unwrap());
+    for (db, _keep) in fresh_databases().await {
+        let scene = scene(app_on(db), &pki).await;
+        scene.sandbox.tax().set_levers(Levers {
+            refuse_next: 1,
+            ..Levers::default()
+        });
+        assert_eq!(scene.send().await, Progress::Done);
+        assert_eq!(scene.collect().await, Progress::Done);
+        let (state, code, _, refusal) = scene.row().await;
+        assert_eq!((state.as_str(), code), ("REFUSED", None));
+        assert!(refusal.unwrap().contains("Từ chối theo cài đặt thử nghiệm"));
+    }
+}
+
+#[tokio::test]
+async fn a_code_from_somebody_else_is_not_believed() {
+    let pki = Arc::new(Pki::new(start().unix()).unwrap());
+    let (db, _keep) = fresh_databases().await.remove(0);
+    let mut scene = scene(app_on(db), &pki).await;
+    scene.exchange.authorities = Arc::new([super::samples::issuer()]);
+    assert_eq!(scene.send().await, Progress::Done);
+    assert!(matches!(scene.collect().await, Progress::Stuck(_)));
+    assert_eq!(scene.row().await.0, "SENT");
+}

@@ -1,0 +1,12 @@
+//! Promises of invoices: what is signed verifies anywhere, what was changed is refused, numbers have
+//! no gap, and the tax authority is asked before anything is repeated.
+
+mod books;
+#[cfg(feature = "sandbox")]
+mod exchange;
+mod issuing;
+mod keys;
+mod messages;
+mod outside_verifiers;
+mod samples;
+mod verifier;
