@@ -1,6 +1,7 @@
 //! Signing keys of schools: sealed in the database, parsed once in memory.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::InvoiceError;
@@ -14,7 +15,9 @@ use crate::store::Tx;
 
 /// Parsed keys, by school and key. Cheap to clone; share one per process.
 #[derive(Clone, Debug, Default)]
-pub struct KeyRing(Arc<Mutex<HashMap<(SchoolId, String), Arc<SigningKey>>>>);
+pub struct KeyRing(Arc<Mutex<Parsed>>);
+
+type Parsed = HashMap<(SchoolId, String), Arc<SigningKey>>;
 
 impl KeyRing {
     /// The youngest valid key of each school that has one.
@@ -29,9 +32,8 @@ impl KeyRing {
     ) -> Result<HashMap<SchoolId, Arc<SigningKey>>, InvoiceError> {
         let mut found = HashMap::new();
         for row in store::keys(&app.db, schools, at).await? {
-            if !found.contains_key(&row.school_id) {
-                let key = self.parsed(app, &row)?;
-                found.insert(row.school_id, key);
+            if let Entry::Vacant(free) = found.entry(row.school_id.clone()) {
+                free.insert(self.parsed(app, &row)?);
             }
         }
         Ok(found)

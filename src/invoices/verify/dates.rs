@@ -17,7 +17,7 @@ pub fn check_symbol_year(data: Node<'_, '_>, today: Option<Day>, report: &mut Re
     {
         report.error(
             "date.symbol_year",
-            place.clone(),
+            place,
             format!(
                 "năm của ngày lập {} khác năm trong ký hiệu {symbol}",
                 day.shown()
