@@ -92,7 +92,8 @@ fn read(file: &PathBuf) -> anyhow::Result<Vec<u8>> {
     Ok(std::fs::read(file)?)
 }
 
-fn read_authorities(files: &[PathBuf]) -> anyhow::Result<Vec<Certificate>> {
+/// The certificates of PEM files; a list of files without any is a mistake.
+pub(super) fn read_authorities(files: &[PathBuf]) -> anyhow::Result<Vec<Certificate>> {
     let mut found = Vec::new();
     for file in files {
         let name = file.display();
@@ -109,7 +110,7 @@ fn read_authorities(files: &[PathBuf]) -> anyhow::Result<Vec<Certificate>> {
     }
     anyhow::ensure!(
         files.is_empty() || !found.is_empty(),
-        "no certificate in the files given with --ca"
+        "no certificate in {files:?}"
     );
     Ok(found)
 }

@@ -1,10 +1,14 @@
 //! Subcommands, one file each.
 
 mod adapters;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod import;
 mod invoice;
+mod ledger;
 mod lines;
 mod memo;
+mod serve;
 mod vietqr;
 
 use std::process::ExitCode;
@@ -23,6 +27,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Args),
+    Serve(serve::Args),
+    Ledger(ledger::Args),
     Import(import::ImportArgs),
     /// Hóa đơn điện tử.
     Invoice(invoice::InvoiceArgs),
@@ -36,7 +44,12 @@ enum Command {
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    log_to_stderr();
     let outcome = match cli.command {
+        #[cfg(feature = "sandbox")]
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Import(args) => import::run(args),
         Command::Adapters(args) => adapters::run(&args),
         Command::Invoice(args) => invoice::run(args),
@@ -47,6 +60,21 @@ pub fn main() -> ExitCode {
         eprintln!("hocphi: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// `HOCPHI_LOG` chooses what is logged (default: warnings, and what the gateway itself reports);
+/// `HOCPHI_LOG_FORMAT=json` is for machines.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HOCPHI_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if std::env::var("HOCPHI_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().init();
+    } else {
+        log.init();
+    }
 }
 
 /// Runs what waits for the network and the database.

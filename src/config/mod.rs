@@ -33,6 +33,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// As browsers and providers see it; behind a proxy this is the `https://` address.
     pub public_url: String,
+    /// Origins that a pay button may lead to; browsers are told to refuse all others.
+    pub payment_origins: Vec<String>,
 }
 
 impl Default for Server {
@@ -41,6 +43,10 @@ impl Default for Server {
         Self {
             listen,
             public_url: format!("http://{listen}"),
+            payment_origins: vec![
+                "https://pay.vnpay.vn".into(),
+                "https://sandbox.vnpayment.vn".into(),
+            ],
         }
     }
 }
@@ -91,6 +97,17 @@ pub struct Tax {
     pub token_file: PathBuf,
     /// `MNGui` of our envelopes, as agreed with the carrier, e.g. `V0100233488`.
     pub sender: String,
+    /// `MNNhan` of our envelopes, as agreed with the carrier.
+    #[serde(default = "authority")]
+    pub receiver: String,
+    /// PEM files of the certificates by which the authority's signatures are believed.
+    #[serde(default)]
+    pub authority_certificates: Vec<PathBuf>,
+}
+
+/// The tax authority's own code in envelopes (einvoice §4.1).
+fn authority() -> String {
+    "TCT".into()
 }
 
 impl Config {

@@ -9,6 +9,7 @@ use super::status::{Status, StatusFragment};
 use super::store::{self, Bill, BillState, Line, PayChoice};
 use crate::clock::Day;
 use crate::fees::bill_code::BillCode;
+use crate::fees::service::price_for_today;
 use crate::ids::{BillId, ConnectionId, PupilId, SchoolId};
 use crate::money::Vnd;
 use crate::web::Web;
@@ -97,6 +98,9 @@ impl BillPage {
         returned: bool,
     ) -> Result<Self, PageError> {
         let db = &web.app.db;
+        price_for_today(&web.app, &school, &bill_id)
+            .await
+            .map_err(|error| PageError::Internal(error.to_string()))?;
         let bill = store::bill(db, &school, &bill_id)
             .await?
             .ok_or(PageError::NotFound)?;

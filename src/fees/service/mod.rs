@@ -1,16 +1,14 @@
-//! Use cases of fees: plan a round, look at it, publish it, price it anew, and show what to pay.
+//! Use cases of fees: plan a round, look at it, publish it, price it anew.
 
 mod preview;
 mod publish;
 mod reprice;
 mod rounds;
-mod transfer;
 
 pub use preview::{ItemTotal, Preview, preview};
 pub use publish::{Published, publish};
-pub use reprice::{Repriced, reprice};
+pub use reprice::{Repriced, price_for_today, reprice};
 pub use rounds::{NewRound, create_round};
-pub use transfer::{SchoolAccount, memo_for, vietqr_for};
 
 use super::rules::PriceError;
 use crate::store::StoreError;

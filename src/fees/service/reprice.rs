@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::FeeError;
+use crate::App;
 use crate::clock::Day;
 use crate::fees::parameters::{ParameterTable, earlier};
 use crate::fees::pricing::{quantity, school_facts};
@@ -16,6 +17,24 @@ use crate::store::Tx;
 pub struct Repriced {
     pub school_id: SchoolId,
     pub bill_id: BillId,
+}
+
+/// Prices a bill for today before it is shown or paid. A bill that needs nothing, as almost every
+/// one, costs one read.
+///
+/// # Errors
+/// As [`reprice`]; nothing is changed.
+pub async fn price_for_today(app: &App, school: &SchoolId, bill: &BillId) -> Result<(), FeeError> {
+    let today = app.clock.today();
+    if !store::is_stale(&app.db, school, bill, today).await? {
+        return Ok(());
+    }
+    let bills = [(school.clone(), bill.clone())];
+    app.db
+        .write("fees.price_for_today", async move |tx: &mut Tx| {
+            reprice(tx, &bills, today).await.map(|_| ())
+        })
+        .await
 }
 
 /// Prices the unpaid health insurance of open bills as of `day`, where the price they carry has run

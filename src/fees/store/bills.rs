@@ -7,7 +7,7 @@ use crate::fees::store::rounds::Round;
 use crate::fees::vocabulary::BillState;
 use crate::ids::{BillId, FeeItemId, PupilId, SchoolId};
 use crate::money::Vnd;
-use crate::store::{StoreError, Tx, rows};
+use crate::store::{Db, StoreError, Tx, rows};
 
 /// A bill to be added.
 #[derive(Clone, Debug)]
@@ -238,4 +238,28 @@ pub async fn put_new_total(
     .bind(now)
     .run()
     .await
+}
+
+/// Whether an open bill carries a price that has run out on `day`.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn is_stale(
+    db: &Db,
+    school: &SchoolId,
+    bill: &BillId,
+    day: Day,
+) -> Result<bool, StoreError> {
+    let found: Option<(BillId,)> = db
+        .sql(
+            "SELECT bill_id FROM fee_bill
+              WHERE school_id = $1 AND bill_id = $2 AND state IN ('OPEN', 'PARTIAL')
+                AND priced_until <= $3",
+        )
+        .bind(school.clone())
+        .bind(bill.clone())
+        .bind(day)
+        .optional()
+        .await?;
+    Ok(found.is_some())
 }

@@ -5,8 +5,8 @@ mod catalogue;
 mod rounds;
 
 pub use bills::{
-    DueLine, NewBill, NewLine, due_lines, insert_bills, insert_lines, missing_bills, put_new_price,
-    put_new_total,
+    DueLine, NewBill, NewLine, due_lines, insert_bills, insert_lines, is_stale, missing_bills,
+    put_new_price, put_new_total,
 };
 pub use catalogue::{
     NewItem, NewPrice, School, item_id, managing_units, parameters, prices_of_round, put_item,

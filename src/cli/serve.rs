@@ -1,0 +1,191 @@
+//! `hocphi serve`: the gateway.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use clap::Args as ClapArgs;
+use hocphi::clock::Clock;
+use hocphi::config::Config;
+use hocphi::http_out::HttpOut;
+use hocphi::ids::Ids;
+use hocphi::invoices::jobs::{ExchangeHandler, IssueHandler, Step};
+use hocphi::invoices::messages::Parties;
+use hocphi::invoices::service::{Exchange, KeyRing};
+use hocphi::jobs::Runner;
+use hocphi::payments::http::provider_routes;
+use hocphi::sealing::SealingKey;
+use hocphi::store::Db;
+use hocphi::web::{self, PageConfig};
+use hocphi::{App, Parts};
+use hocphi_adapters::Registry;
+use hocphi_adapters::contract::Secret;
+use hocphi_adapters::tax::Carrier;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Chạy cổng thanh toán theo tệp cấu hình.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Configuration file; without it everything has its default (embedded SQLite in hocphi-data).
+    #[arg(long, env = "HOCPHI_CONFIG")]
+    config: Option<PathBuf>,
+    /// Replaces `database.url` of the configuration.
+    #[arg(long, env = "HOCPHI_DATABASE_URL")]
+    database_url: Option<String>,
+    /// Replaces `server.listen` of the configuration.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Leave invoices and other jobs to other nodes on the same database.
+    #[arg(long)]
+    no_jobs: bool,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    super::runtime()?.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<ExitCode> {
+    let mut config = match &args.config {
+        Some(file) => Config::read(file)?,
+        None => Config::default(),
+    };
+    if let Some(url) = args.database_url {
+        config.database.url = url;
+    }
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    let app = open(&config).await?;
+    let exchange = config.tax.as_ref().map(exchange_of).transpose()?;
+    let (stop, stopped) = watch::channel(false);
+    let jobs = if args.no_jobs {
+        Vec::new()
+    } else {
+        start_jobs(&app, exchange, stopped)
+    };
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("không mở được cổng {}", config.server.listen))?;
+    tracing::info!(address = %listener.local_addr()?, url = %app.public_url, "gateway is open");
+    axum::serve(
+        listener,
+        router(&app, config.server.payment_origins.clone())
+            .into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(told_to_stop())
+    .await?;
+    stop.send_replace(true);
+    for job in jobs {
+        job.await?;
+    }
+    app.db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every page and every address of providers. `payment_origins` are the hosts that a pay button may
+/// lead to.
+pub fn router(app: &App, payment_origins: Vec<String>) -> Router {
+    let config = PageConfig {
+        sandbox_bank_url: app.sandbox_bank_url.as_deref().map(str::to_owned),
+        payment_origins,
+    };
+    web::router(app.clone(), config).merge(provider_routes(app.clone()))
+}
+
+/// What runs beside the pages: jobs of invoices, and their exchange where a carrier is agreed.
+pub fn start_jobs(
+    app: &App,
+    exchange: Option<Exchange>,
+    stop: watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let runner = Runner {
+        db: app.db.clone(),
+        clock: app.clock.clone(),
+        wake: app.wake.clone(),
+        stop,
+    };
+    let mut running = vec![runner.spawn(IssueHandler {
+        app: app.clone(),
+        keys: KeyRing::default(),
+    })];
+    if let Some(exchange) = exchange {
+        let exchange = Arc::new(exchange);
+        for step in [Step::Send, Step::Collect] {
+            running.push(runner.spawn(ExchangeHandler {
+                app: app.clone(),
+                exchange: exchange.clone(),
+                outside: Arc::new(app.http.clone()),
+                step,
+            }));
+        }
+    }
+    running
+}
+
+async fn open(config: &Config) -> Result<App> {
+    let ids = Ids::from_system();
+    if let Some(folder) = config.secrets.master_key_file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if let Some(folder) = config
+        .database
+        .url
+        .strip_prefix("sqlite://")
+        .and_then(|file| std::path::Path::new(file).parent())
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    let seal = SealingKey::read_or_create(&config.secrets.master_key_file, &ids)?;
+    let registry = match &config.adapters.directory {
+        Some(folder) => Registry::load(folder),
+        None => Registry::builtin(),
+    };
+    for fault in registry.faults() {
+        tracing::error!(%fault, "an adapter is disabled");
+    }
+    Ok(App::assemble(Parts {
+        db: Db::open(&config.database.url).await?,
+        clock: Clock::system(),
+        ids,
+        seal,
+        http: HttpOut::new()?,
+        registry,
+        public_url: config.server.public_url.clone(),
+        sandbox_bank_url: None,
+    }))
+}
+
+fn exchange_of(tax: &hocphi::config::Tax) -> Result<Exchange> {
+    let token = std::fs::read_to_string(&tax.token_file)
+        .with_context(|| format!("không đọc được {}", tax.token_file.display()))?;
+    let authorities = super::invoice::read_authorities(&tax.authority_certificates)?;
+    Ok(Exchange {
+        carrier: Carrier::new(&tax.carrier_url, Secret::new(token.trim())),
+        parties: Parties {
+            sender: tax.sender.clone(),
+            receiver: tax.receiver.clone(),
+        },
+        authorities: authorities.into(),
+    })
+}
+
+async fn told_to_stop() {
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for SIGTERM");
+                return std::future::pending().await;
+            }
+        };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping: no new requests, finishing those that run");
+}
