@@ -43,6 +43,29 @@ pub fn times(price: Vnd, quantity: Quantity) -> Result<Vnd, MoneyError> {
     round_half_up(exact)
 }
 
+/// What a person writes for an amount, not negative: `683100`, or with thousands grouped by one sort
+/// of points, commas or spaces (`683.100`), with or without `đ` or `₫` behind.
+pub fn typed(text: &str) -> Option<Vnd> {
+    let number = text
+        .trim_end_matches(|c: char| matches!(c, 'đ' | '₫') || c.is_whitespace())
+        .trim_start();
+    let groups: Vec<&str> = match number.chars().find(|c| matches!(c, '.' | ',' | ' ')) {
+        Some(separator) => number.split(separator).collect(),
+        None => vec![number],
+    };
+    let digits = |group: &&str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    let well_grouped = match groups.as_slice() {
+        [_] => true,
+        [first, rest @ ..] => first.len() <= 3 && rest.iter().all(|group| group.len() == 3),
+        [] => false,
+    };
+    if well_grouped && groups.iter().all(digits) {
+        groups.concat().parse().ok().map(Vnd::new)
+    } else {
+        None
+    }
+}
+
 /// Splits a gross amount between supporters and the payer. Each supporter's part is rounded half
 /// up in the order given, never above what is left; the payer owns the remainder, so the parts
 /// always sum to the gross (conventions PC-2 and PC-3).
@@ -84,6 +107,35 @@ mod tests {
             (state.get(), province.get(), pupil.get()),
             (56_925, 17_078, 39_847)
         );
+    }
+
+    #[test]
+    fn an_amount_is_understood_as_it_is_written_and_never_guessed() {
+        for text in [
+            "683.100",
+            "683100",
+            " 683,100 đ",
+            "683 100",
+            "683.100\u{a0}₫",
+        ] {
+            assert_eq!(typed(text), Some(Vnd::new(683_100)), "{text}");
+        }
+        assert_eq!(typed("1.250.000"), Some(Vnd::new(1_250_000)));
+        for text in [
+            "",
+            "đ",
+            "-5",
+            "+5",
+            "25.5",
+            "1.25.000",
+            "1.250,000",
+            ".500",
+            "5.",
+            "nhiều",
+            "99999999999999999999",
+        ] {
+            assert_eq!(typed(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -3,8 +3,9 @@
 use askama::Template;
 
 use super::BillKey;
-use super::store::{self, Bill, BillInvoice, BillState};
+use super::store::{self, Bill, BillInvoice};
 use crate::clock::{Day, Instant};
+use crate::fees::vocabulary::BillState;
 use crate::money::Vnd;
 use crate::web::Web;
 use crate::web::errors::PageError;

@@ -1,27 +1,10 @@
 //! What a family's page reads.
 
 use crate::clock::{Day, Instant};
+use crate::fees::vocabulary::BillState;
 use crate::ids::{BillId, ConnectionId, PupilId, SchoolId};
 use crate::money::Vnd;
 use crate::store::{Db, StoreError};
-
-crate::stored_as_text!(BillState {
-    Open = "OPEN",
-    Partial = "PARTIAL",
-    Paid = "PAID",
-    NothingDue = "NOTHING_DUE",
-    Cancelled = "CANCELLED",
-});
-
-/// How far a bill is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BillState {
-    Open,
-    Partial,
-    Paid,
-    NothingDue,
-    Cancelled,
-}
 
 /// A bill with what its school prints on it.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -11,6 +11,7 @@ use super::{Pager, Search, page_number};
 use crate::clock::Day;
 use crate::fees::pages::store as fee_store;
 use crate::fees::pages::{LineView, sample_bill, sample_lines};
+use crate::fees::vocabulary::BillState;
 use crate::ids::BillId;
 use crate::money::Vnd;
 use crate::web::Web;
@@ -128,7 +129,7 @@ impl BillDetailPage {
             receipts: Vec::new(),
         };
         let mut paid = unpaid.clone();
-        paid.bill.state = fee_store::BillState::Paid;
+        paid.bill.state = BillState::Paid;
         paid.bill.amount_paid = paid.bill.amount_due;
         paid.receipts = sample_receipts().into_iter().take(2).collect();
         vec![unpaid, paid]

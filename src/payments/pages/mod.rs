@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use crate::fees::memo;
 use crate::fees::pages::xml_file;
 use crate::ids::InvoiceId;
+use crate::schools::text::fold;
 use crate::web::Web;
 use crate::web::errors::PageError;
 use crate::web::session::Accountant;
@@ -66,28 +67,12 @@ impl Search {
                 ..Self::default()
             },
             [] => Self {
-                name: folded(typed),
+                // As `pupil.search_name` is stored; the wildcards of LIKE are not letters and fall away.
+                name: fold(typed),
                 ..Self::default()
             },
         }
     }
-}
-
-/// As `pupil.search_name` is stored. The wildcards of LIKE are not letters and fall away.
-fn folded(text: &str) -> String {
-    use unicode_normalization::UnicodeNormalization;
-    use unicode_normalization::char::is_combining_mark;
-    let plain: String = text
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .map(|c| match c {
-            'đ' => 'd',
-            c if c.is_alphanumeric() => c,
-            _ => ' ',
-        })
-        .collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Earlier and later pages of a list.

@@ -311,7 +311,7 @@ pub async fn journal(
         "SELECT l.seq, e.booked_day, l.account, l.debit, l.credit
            FROM journal_entry e
            JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
-          WHERE e.school_id = $1 AND e.source_id = $2
+          WHERE e.school_id = $1 AND e.kind = 'PAYMENT_RECEIVED' AND e.source_id = $2
           ORDER BY l.seq, l.line_no",
     )
     .bind(school.clone())

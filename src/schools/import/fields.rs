@@ -2,8 +2,9 @@
 
 use super::report::{ProblemCode, RowProblems};
 use super::sheet::{Cell, Column, Line, Sheet};
-use super::values::{is_email, looks_scientific, parse_day, parse_grade, parse_phone, ungrouped};
+use super::values::{is_email, looks_scientific, parse_day, parse_grade, parse_phone};
 use crate::clock::Day;
+use crate::money::{self, Vnd};
 use crate::schools::parameters::parse_decimal;
 use crate::schools::text::fold;
 
@@ -242,7 +243,7 @@ impl<'a> Fields<'a> {
     /// Whole đồng; text may group thousands (`25.000`, `1,250,000`) and end in `đ` or `₫`.
     pub fn amount(&mut self, column: usize) -> Option<i64> {
         let grouped = match self.sheet.cell(self.line, column) {
-            Cell::Text(text) => ungrouped(text),
+            Cell::Text(text) => money::typed(text).map(Vnd::get),
             _ => None,
         };
         match grouped {

@@ -102,28 +102,6 @@ pub fn looks_scientific(text: &str) -> bool {
     digits(exponent) && digits(&mantissa.replacen(['.', ','], "", 1))
 }
 
-pub fn ungrouped(text: &str) -> Option<i64> {
-    let number = text.trim_end_matches(['đ', '₫', ' ']);
-    let separator = number.chars().find(|c| matches!(c, '.' | ',' | ' '));
-    let Some(separator) = separator else {
-        return number.parse().ok().filter(|amount| *amount >= 0);
-    };
-    let groups: Vec<&str> = number.split(separator).collect();
-    let well_grouped = groups.iter().enumerate().all(|(place, group)| {
-        group.bytes().all(|b| b.is_ascii_digit())
-            && if place == 0 {
-                (1..=3).contains(&group.len())
-            } else {
-                group.len() == 3
-            }
-    });
-    if well_grouped {
-        groups.concat().parse().ok()
-    } else {
-        None
-    }
-}
-
 pub fn parse_phone(text: &str, is_number: bool) -> Option<String> {
     let mut digits: String = text
         .chars()
@@ -250,10 +228,6 @@ mod tests {
         assert_eq!(parse_grade("Mẫu giáo"), Some(0));
         assert_eq!(parse_grade("13"), None);
         assert_eq!(leading_grade("10A1"), Some(10));
-        assert_eq!(ungrouped("1.250.000 đ"), Some(1_250_000));
-        assert_eq!(ungrouped("25,000"), Some(25_000));
-        assert_eq!(ungrouped("25.5"), None);
-        assert_eq!(ungrouped("-25"), None);
         assert!(looks_scientific("1,23E+11") && looks_scientific("9E+8"));
         assert!(!looks_scientific("6E1") && !looks_scientific("HE+1"));
     }

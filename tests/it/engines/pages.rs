@@ -97,7 +97,7 @@ async fn two_schools(db: &Db) -> Result<(), StoreError> {
         tx.sql("INSERT INTO ledger_head (school_id, last_seq, last_digest) VALUES ('s1', 1, '')").run().await?;
         tx.sql(
             "INSERT INTO journal_entry (school_id, seq, kind, source_id, booked_day, posted_at, prev_digest, digest)
-             VALUES ('s1', 1, 'PAYMENT', 'pay1', $1, $2, '', '')").bind(today).bind(noon()).run().await?;
+             VALUES ('s1', 1, 'PAYMENT_RECEIVED', 'pay1', $1, $2, '', '')").bind(today).bind(noon()).run().await?;
         tx.sql(
             "INSERT INTO journal_line (school_id, seq, line_no, account, debit, credit)
              VALUES ('s1', 1, 1, '112', 300, 0), ('s1', 1, 2, '338', 0, 300)").run().await?;
