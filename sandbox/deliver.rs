@@ -88,6 +88,17 @@ impl Notice {
         forged
     }
 
+    /// The request for a load generator that keeps no record of answers.
+    pub fn request(&self, client: &reqwest::Client) -> reqwest::RequestBuilder {
+        let request = client.request(self.method.clone(), &self.url);
+        self.headers
+            .iter()
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+            .body(self.body.clone())
+    }
+
     fn spoil_credentials(&mut self) {
         for (name, value) in &mut self.headers {
             match name.as_str() {

@@ -2,6 +2,8 @@
 
 mod adapters;
 #[cfg(feature = "sandbox")]
+mod bench;
+#[cfg(feature = "sandbox")]
 mod demo;
 mod import;
 mod invoice;
@@ -9,6 +11,7 @@ mod ledger;
 mod lines;
 mod memo;
 mod serve;
+mod setup;
 mod vietqr;
 
 use std::process::ExitCode;
@@ -29,9 +32,14 @@ struct Cli {
 enum Command {
     #[cfg(feature = "sandbox")]
     Demo(demo::Args),
+    #[cfg(feature = "sandbox")]
+    Bench(bench::Args),
     Serve(serve::Args),
     Ledger(ledger::Args),
     Import(import::ImportArgs),
+    User(setup::UserArgs),
+    Connect(setup::ConnectArgs),
+    Key(setup::KeyArgs),
     /// Hóa đơn điện tử.
     Invoice(invoice::InvoiceArgs),
     /// Payment providers: which there are, and whether they keep to their vectors.
@@ -44,13 +52,24 @@ enum Command {
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    log_to_stderr(match &cli.command {
+        Command::Serve(_) => "info",
+        // Forged notices are part of the story; each is a warning.
+        #[cfg(feature = "sandbox")]
+        Command::Demo(_) | Command::Bench(_) => "error",
+        _ => "warn",
+    });
     let outcome = match cli.command {
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(args),
+        #[cfg(feature = "sandbox")]
+        Command::Bench(args) => bench::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Import(args) => import::run(args),
+        Command::User(args) => setup::user(args),
+        Command::Connect(args) => setup::connect(args),
+        Command::Key(args) => setup::key(args),
         Command::Adapters(args) => adapters::run(&args),
         Command::Invoice(args) => invoice::run(args),
         Command::Memo(args) => memo::run(args),
@@ -62,13 +81,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// `HOCPHI_LOG` chooses what is logged (default: warnings, and what the gateway itself reports);
+/// `HOCPHI_LOG` chooses what is logged, as in `info` or `hocphi::payments=debug`;
 /// `HOCPHI_LOG_FORMAT=json` is for machines.
-fn log_to_stderr() {
+fn log_to_stderr(otherwise: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOCPHI_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(otherwise));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
     if std::env::var("HOCPHI_LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().init();

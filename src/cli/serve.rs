@@ -28,15 +28,45 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// Which installation a command works on.
+#[derive(Debug, ClapArgs)]
+pub struct Place {
+    /// Configuration file; without it everything has its default (embedded SQLite in hocphi-data).
+    #[arg(long, env = "HOCPHI_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Replaces `database.url` of the configuration.
+    #[arg(
+        long,
+        env = "HOCPHI_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_url: Option<String>,
+}
+
+impl Place {
+    fn configuration(&self) -> Result<Config> {
+        let mut config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::default(),
+        };
+        if let Some(url) = &self.database_url {
+            config.database.url.clone_from(url);
+        }
+        Ok(config)
+    }
+
+    /// Opens the database and the master key, making both when they are not there.
+    pub async fn open(&self) -> Result<App> {
+        open(&self.configuration()?).await
+    }
+}
+
 /// Chạy cổng thanh toán theo tệp cấu hình.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// Configuration file; without it everything has its default (embedded SQLite in hocphi-data).
-    #[arg(long, env = "HOCPHI_CONFIG")]
-    config: Option<PathBuf>,
-    /// Replaces `database.url` of the configuration.
-    #[arg(long, env = "HOCPHI_DATABASE_URL")]
-    database_url: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Replaces `server.listen` of the configuration.
     #[arg(long)]
     listen: Option<SocketAddr>,
@@ -50,13 +80,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> Result<ExitCode> {
-    let mut config = match &args.config {
-        Some(file) => Config::read(file)?,
-        None => Config::default(),
-    };
-    if let Some(url) = args.database_url {
-        config.database.url = url;
-    }
+    let mut config = args.place.configuration()?;
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }

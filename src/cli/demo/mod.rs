@@ -1,7 +1,7 @@
 //! `hocphi demo`: a province with its schools, banks and tax authority on this machine.
 
 mod proof;
-mod stage;
+pub mod stage;
 mod story;
 
 use std::net::SocketAddr;

@@ -79,17 +79,31 @@ pub struct Plan<'a> {
 }
 
 impl Stage {
+    /// Everything loaded and open: the gateway answers and its jobs run.
     pub async fn set(plan: Plan<'_>) -> Result<Self> {
+        let listener = TcpListener::bind(plan.gateway)
+            .await
+            .with_context(|| format!("không mở được cổng {}", plan.gateway))?;
+        let gateway = listener.local_addr()?;
+        let (mut stage, exchange) = Self::load_at(Plan { gateway, ..plan }).await?;
+        let stopped = stage.stop.subscribe();
+        stage.open(listener, exchange, stopped);
+        Ok(stage)
+    }
+
+    /// Everything loaded for a gateway that somebody else starts at this address.
+    pub async fn prepare(plan: Plan<'_>) -> Result<Self> {
+        Ok(Self::load_at(plan).await?.0)
+    }
+
+    async fn load_at(plan: Plan<'_>) -> Result<(Self, Exchange)> {
         let clock = Clock::system();
         let ids = Ids::from_system();
         let db = Db::open(plan.database_url).await?;
         refuse_used(&db).await?;
         let pki = Arc::new(Pki::new(clock.now().unix())?);
         let sandbox = start_sandbox(&plan, &clock, pki.clone()).await?;
-        let listener = TcpListener::bind(plan.gateway)
-            .await
-            .with_context(|| format!("không mở được cổng {}", plan.gateway))?;
-        let base_url: Arc<str> = format!("http://{}", listener.local_addr()?).into();
+        let base_url: Arc<str> = format!("http://{}", plan.gateway).into();
         let app = App::assemble(Parts {
             db,
             clock,
@@ -100,7 +114,6 @@ impl Stage {
             public_url: base_url.to_string(),
             sandbox_bank_url: Some(format!("{}/bank/pay", sandbox.base_url)),
         });
-        let (stop, stopped) = watch::channel(false);
         let mut stage = Self {
             app,
             sandbox,
@@ -116,23 +129,70 @@ impl Stage {
             logins: Vec::new(),
             pupils: 0,
             schools: 0,
-            stop,
+            stop: watch::Sender::new(false),
             tasks: Vec::new(),
         };
         stage.load(&pki).await?;
+        let authority = Certificate::from_der(pki.tax_authority().certificate_der())?;
         let exchange = Exchange {
             carrier: Carrier::new(&stage.sandbox.tax_url(), Secret::new(TAX_TOKEN)),
             parties: Parties {
                 sender: TAX_SENDER.to_owned(),
                 receiver: "TCT".to_owned(),
             },
-            authorities: vec![Certificate::from_der(
-                pki.tax_authority().certificate_der(),
-            )?]
-            .into(),
+            authorities: vec![authority].into(),
         };
-        stage.open(listener, exchange, stopped);
-        Ok(stage)
+        Ok((stage, exchange))
+    }
+
+    /// Publishes further rounds until so many bills wait for payment.
+    pub async fn publish_until(&self, bills: usize) -> Result<()> {
+        let today = self.app.clock.today();
+        let (school_year, _) = school_year_of(today)?;
+        for round in 2.. {
+            let (open,): (i64,) = self
+                .app
+                .db
+                .sql("SELECT COUNT(*) FROM fee_bill WHERE state = 'OPEN'")
+                .one()
+                .await?;
+            if usize::try_from(open)? >= bills {
+                break;
+            }
+            for files in &province::SCHOOLS {
+                let school = schools::school_by_code(&self.app.db, files.code)
+                    .await?
+                    .context("the schools are loaded")?;
+                let name = format!("Đợt {round}");
+                publish(&self.app, &school, &name, files.round, &school_year, today).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Account, open amount and code of so many unpaid bills.
+    pub async fn open_bills(&self, limit: usize) -> Result<Vec<(String, i64, String)>> {
+        Ok(self
+            .app
+            .db
+            .sql(
+                "SELECT s.bank_account, b.amount_due, b.bill_code
+                   FROM fee_bill b JOIN school s ON s.school_id = b.school_id
+                  WHERE b.state = 'OPEN' ORDER BY b.bill_code LIMIT $1",
+            )
+            .bind(i64::try_from(limit)?)
+            .all()
+            .await?)
+    }
+
+    pub async fn count_payments(&self) -> Result<i64> {
+        let (count,): (i64,) = self
+            .app
+            .db
+            .sql("SELECT COUNT(*) FROM payment")
+            .one()
+            .await?;
+        Ok(count)
     }
 
     fn open(&mut self, listener: TcpListener, exchange: Exchange, stopped: watch::Receiver<bool>) {
@@ -181,7 +241,8 @@ impl Stage {
             .await?;
             self.connect(&school).await?;
             self.certify(&school, pki).await?;
-            publish(&app, &school, files.round, &school_year, today).await?;
+            let name = format!("Thu tháng {:02}/{}", today.month(), today.year());
+            publish(&app, &school, &name, files.round, &school_year, today).await?;
             schools.push(school);
         }
         self.schools = schools.len();
@@ -426,6 +487,7 @@ fn school_year_of(today: Day) -> Result<(String, Day)> {
 async fn publish(
     app: &App,
     school: &School,
+    name: &str,
     round: &[(&str, &str)],
     school_year: &str,
     today: Day,
@@ -435,7 +497,7 @@ async fn publish(
         .map(|(code, quantity)| Ok(((*code).to_owned(), quantity.parse()?)))
         .collect::<Result<Vec<_>>>()?;
     let round = NewRound {
-        name: format!("Thu tháng {:02}/{}", today.month(), today.year()),
+        name: name.to_owned(),
         school_year: school_year.to_owned(),
         charge_day: today,
         due_day: today.plus_days(14),

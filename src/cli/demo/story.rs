@@ -67,6 +67,15 @@ impl Act {
         }
     }
 
+    /// Payments that come in through it.
+    const fn movements(self) -> usize {
+        match self {
+            Self::BankInTwoParts | Self::BankTwice => 2,
+            Self::BankOutgoing => 0,
+            _ => 1,
+        }
+    }
+
     const fn bills(self) -> usize {
         match self {
             Self::BankTwoChildren => 2,
@@ -103,7 +112,10 @@ pub async fn play(stage: Arc<Stage>, payments: usize, seed: u64) -> Result<Told>
     let mut scenes: Vec<(Act, Vec<BillLink>, u64)> = Vec::with_capacity(payments);
     let mut movements = 0;
     while movements < payments {
-        let act = draw(&mut rng);
+        let mut act = draw(&mut rng);
+        if movements + act.movements() > payments {
+            act = Act::BankExact;
+        }
         let cast = take_cast(&mut bills, act);
         // Out of unpaid bills: what is left are movements that need none.
         let act = if cast.len() < act.bills() {
