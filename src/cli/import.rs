@@ -136,12 +136,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn open(address: &str) -> anyhow::Result<App> {
-    if let Some(folder) = address
-        .strip_prefix("sqlite://")
-        .and_then(|file| Path::new(file).parent())
-    {
-        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    }
+    let file = address.strip_prefix("sqlite://");
+    super::serve::make_private_folder(file.and_then(|file| Path::new(file).parent()))?;
     let ids = Ids::from_system();
     // Imports seal nothing: the key of the installation is not needed.
     let seal = SealingKey::from_bytes(ids.bytes());

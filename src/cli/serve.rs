@@ -1,7 +1,7 @@
 //! `hocphi serve`: the gateway.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -153,17 +153,9 @@ pub fn start_jobs(
 
 async fn open(config: &Config) -> Result<App> {
     let ids = Ids::from_system();
-    if let Some(folder) = config.secrets.master_key_file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    if let Some(folder) = config
-        .database
-        .url
-        .strip_prefix("sqlite://")
-        .and_then(|file| std::path::Path::new(file).parent())
-    {
-        std::fs::create_dir_all(folder)?;
-    }
+    make_private_folder(config.secrets.master_key_file.parent())?;
+    let database_file = config.database.url.strip_prefix("sqlite://");
+    make_private_folder(database_file.and_then(|file| Path::new(file).parent()))?;
     let seal = SealingKey::read_or_create(&config.secrets.master_key_file, &ids)?;
     let registry = match &config.adapters.directory {
         Some(folder) => Registry::load(folder),
@@ -182,6 +174,19 @@ async fn open(config: &Config) -> Result<App> {
         public_url: config.server.public_url.clone(),
         sandbox_bank_url: None,
     }))
+}
+
+/// Keys and personal data: nobody but the owner looks in.
+pub fn make_private_folder(folder: Option<&Path>) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match folder {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("không tạo được thư mục {}", folder.display())),
+        _ => Ok(()),
+    }
 }
 
 fn exchange_of(tax: &hocphi::config::Tax) -> Result<Exchange> {

@@ -54,8 +54,11 @@ impl fmt::Debug for Connection {
 pub struct Connections {
     registry: Arc<Registry>,
     seal: Arc<SealingKey>,
-    kept: Arc<RwLock<HashMap<ConnectionId, (Instant, Arc<Connection>)>>>,
+    kept: Arc<RwLock<HashMap<ConnectionId, Kept>>>,
 }
+
+/// When a connection was read, and what it was.
+type Kept = (Instant, Arc<Connection>);
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

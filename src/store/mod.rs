@@ -9,7 +9,6 @@ mod query;
 mod rows;
 mod types;
 
-use std::future::Future;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -281,14 +280,12 @@ impl Tx {
         self.sql(text)
     }
 
-    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send {
-        async move {
-            match self.inner {
-                TxInner::Sqlite(tx) => tx.commit().await?,
-                TxInner::Postgres(tx) => tx.commit().await?,
-            }
-            Ok(())
+    async fn commit(self) -> Result<(), StoreError> {
+        match self.inner {
+            TxInner::Sqlite(tx) => tx.commit().await?,
+            TxInner::Postgres(tx) => tx.commit().await?,
         }
+        Ok(())
     }
 
     async fn roll_back(self) {

@@ -341,10 +341,10 @@ async fn runs(program: &str, argument: &str) -> bool {
 /// Writes every issued invoice as `<form><symbol>-<number>.xml`, once per seller where symbols meet.
 pub async fn export(app: &App, folder: &Path) -> Result<usize> {
     tokio::fs::create_dir_all(folder).await?;
-    let issued: Vec<(String, String, String, i64, Option<String>, Option<String>)> = app
+    let issued: Vec<(String, String, String, i64, Option<String>)> = app
         .db
         .sql(
-            "SELECT u.code, i.form, i.symbol, i.number, i.coded_xml, i.xml
+            "SELECT u.code, i.form, i.symbol, i.number, COALESCE(i.coded_xml, i.xml)
                FROM invoice i JOIN org_unit u ON u.unit_id = i.school_id
               ORDER BY u.code, i.form, i.symbol, i.number",
         )
@@ -352,14 +352,14 @@ pub async fn export(app: &App, folder: &Path) -> Result<usize> {
         .await?;
     let mut used = BTreeSet::new();
     let count = issued.len();
-    for (school, form, symbol, number, coded, signed) in issued {
+    for (school, form, symbol, number, xml) in issued {
         let plain = format!("{form}{symbol}-{number}.xml");
         let name = if used.insert(plain.clone()) {
             plain
         } else {
             format!("{form}{symbol}-{number}-{school}.xml")
         };
-        if let Some(xml) = coded.or(signed) {
+        if let Some(xml) = xml {
             tokio::fs::write(folder.join(name), xml).await?;
         }
     }
