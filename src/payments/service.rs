@@ -142,12 +142,23 @@ pub async fn record_cash(
     note: &str,
 ) -> Result<Receipt, PayError> {
     let now = app.clock.now();
+    fees::service::price_for_today(app, school, bill_id).await?;
     let bill = store::bill(&app.db, school, bill_id)
         .await?
         .ok_or(PayError::NoBill)?;
     let open = bill.amount_due - bill.amount_paid;
-    if !amount.is_positive() || (amount > open && !known_cash(app, school, form_token).await?) {
-        return Err(PayError::Amount { open });
+    let refusal = if bill.state == "CANCELLED" || !open.is_positive() {
+        Some(PayError::NothingDue)
+    } else if !amount.is_positive() || amount > open {
+        Some(PayError::Amount { open })
+    } else {
+        None
+    };
+    // A form sent again finds the bill as its first sending left it.
+    if let Some(refusal) = refusal
+        && !known_cash(app, school, form_token).await?
+    {
+        return Err(refusal);
     }
     let arrival = Arrival {
         school_id: school.clone(),

@@ -13,6 +13,8 @@ mod store;
 pub mod text;
 pub mod tree;
 mod units;
+mod year;
 
 pub use store::{school, school_by_code, unit_by_code};
 pub use units::{EducationLevel, Ownership, School, Unit, UnitKind};
+pub use year::school_year;

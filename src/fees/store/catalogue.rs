@@ -3,7 +3,7 @@
 use super::Source;
 use crate::clock::Day;
 use crate::fees::parameters::Parameter;
-use crate::fees::rules::Price;
+use crate::fees::rules::{Item, Price};
 use crate::fees::vocabulary::{Calculation, CollectionClass, DocumentRule, OptIn};
 use crate::ids::{FeeItemId, RoundId, SchoolId};
 use crate::money::Vnd;
@@ -125,6 +125,21 @@ pub async fn put_price(
     price: &NewPrice,
 ) -> Result<u64, StoreError> {
     put_prices(tx, school, std::slice::from_ref(price)).await
+}
+
+/// The whole catalogue of a school, by code.
+pub async fn items(source: &mut impl Source, school: &SchoolId) -> Result<Vec<Item>, StoreError> {
+    source
+        .sql(
+            "SELECT item_id, code, name, collection_class, calculation, unit_name, document_rule,
+                    vat_rate, opt_in, legal_basis
+               FROM fee_item
+              WHERE school_id = $1
+              ORDER BY code",
+        )
+        .bind(school.clone())
+        .all()
+        .await
 }
 
 /// The item with a code.

@@ -1,17 +1,14 @@
 //! `/ke-toan/bills`: what is owed, found by name or code.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::receipts::{sample_receipts, url_text};
-use super::store::{self, BillRow, Receipt};
+use super::receipts::url_text;
+use super::store::{self, BillRow};
 use super::{Pager, Search, page_number};
 use crate::clock::Day;
-use crate::fees::pages::store as fee_store;
-use crate::fees::pages::{LineView, sample_bill, sample_lines};
-use crate::fees::vocabulary::BillState;
 use crate::ids::BillId;
 use crate::money::Vnd;
 use crate::web::Web;
@@ -98,58 +95,5 @@ pub(super) async fn list(
         state: state.to_owned(),
         rows,
         pager,
-    })
-}
-
-/// One bill as the school sees it.
-#[derive(Clone, Debug, Template)]
-#[template(path = "payments/pages/bill_detail.html")]
-pub struct BillDetailPage {
-    pub shell: Shell,
-    pub bill: fee_store::Bill,
-    pub lines: Vec<LineView>,
-    pub receipts: Vec<Receipt>,
-}
-
-impl BillDetailPage {
-    fn state_word(&self) -> String {
-        self.shell.word("bill", self.bill.state.as_str())
-    }
-
-    fn rest(&self) -> Vnd {
-        self.bill.amount_due - self.bill.amount_paid
-    }
-
-    /// Unpaid, and paid in two parts.
-    pub fn samples(shell: &Shell) -> Vec<Self> {
-        let unpaid = Self {
-            shell: shell.clone(),
-            bill: sample_bill(),
-            lines: sample_lines(shell),
-            receipts: Vec::new(),
-        };
-        let mut paid = unpaid.clone();
-        paid.bill.state = BillState::Paid;
-        paid.bill.amount_paid = paid.bill.amount_due;
-        paid.receipts = sample_receipts().into_iter().take(2).collect();
-        vec![unpaid, paid]
-    }
-}
-
-pub(super) async fn show(
-    State(web): State<Web>,
-    accountant: Accountant,
-    Path(bill_id): Path<BillId>,
-) -> Result<Response, PageError> {
-    let (db, school) = (&web.app.db, &accountant.school_id);
-    let bill = fee_store::bill(db, school, &bill_id)
-        .await?
-        .ok_or(PageError::NotFound)?;
-    let lines = fee_store::lines(db, school, &bill_id).await?;
-    page(&BillDetailPage {
-        bill,
-        lines: LineView::all(&accountant.shell, lines),
-        receipts: store::receipts_of_bill(db, school, &bill_id).await?,
-        shell: accountant.shell,
     })
 }

@@ -1,14 +1,17 @@
 //! The accountant's pages: what came in, what it settled, what is open. Everything is read under the
 //! school of the session; an identifier of another school is simply not found.
 
+mod bill_detail;
 mod bills;
 mod overview;
 mod receipts;
+mod round_form;
 mod rounds;
 pub mod store;
 mod suspense;
 
-pub use bills::{BillDetailPage, BillsPage};
+pub use bill_detail::BillDetailPage;
+pub use bills::BillsPage;
 pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
 pub use rounds::{RoundPage, RoundsPage};
@@ -34,9 +37,13 @@ pub fn routes() -> Router<Web> {
         .route("/ke-toan/receipts", get(receipts::list))
         .route("/ke-toan/receipts/{payment_id}", get(receipts::show))
         .route("/ke-toan/bills", get(bills::list))
-        .route("/ke-toan/bills/{bill_id}", get(bills::show))
+        .route("/ke-toan/bills/{bill_id}", get(bill_detail::show))
+        .route(
+            "/ke-toan/bills/{bill_id}/cash",
+            post(bill_detail::take_cash),
+        )
         .route("/ke-toan/suspense", get(suspense::list))
-        .route("/ke-toan/rounds", get(rounds::list))
+        .route("/ke-toan/rounds", get(rounds::list).post(rounds::create))
         .route("/ke-toan/rounds/{round_id}", get(rounds::show))
         .route("/ke-toan/rounds/{round_id}/publish", post(rounds::publish))
         .route("/ke-toan/invoices/{file}", get(download_invoice))

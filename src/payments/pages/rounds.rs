@@ -3,12 +3,17 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::round_form::{self, ItemField, RoundForm, RoundProblem};
 use super::store::{self, RoundRow};
 use crate::clock::{Day, Instant};
+use crate::fees::rules::Item;
 use crate::fees::service::{self as fees, FeeError, ItemTotal, Preview};
-use crate::ids::RoundId;
+use crate::fees::store::items;
+use crate::fees::vocabulary::{Calculation, CollectionClass, DocumentRule, OptIn};
+use crate::ids::{FeeItemId, RoundId};
 use crate::money::Vnd;
 use crate::web::Web;
 use crate::web::errors::PageError;
@@ -16,16 +21,23 @@ use crate::web::layout::{Shell, page};
 use crate::web::session::Accountant;
 use crate::web::sign_in::Signed;
 
-/// Newest first.
+/// Newest first, with the form for another one.
 #[derive(Clone, Debug, Template)]
 #[template(path = "payments/pages/rounds.html")]
 pub struct RoundsPage {
     pub shell: Shell,
     pub rows: Vec<RoundRow>,
+    pub form: RoundForm,
+    /// Why the form was refused.
+    pub problem: Option<String>,
 }
 
 impl RoundsPage {
-    /// A draft and a published round, and none.
+    fn form_is_open(&self) -> bool {
+        self.problem.is_some() || self.rows.is_empty()
+    }
+
+    /// A draft and a published round, a refused form, and nothing at all.
     pub fn samples(shell: &Shell) -> Vec<Self> {
         let round = |name: &str, state: &str, bills, due| RoundRow {
             round_id: RoundId::new(name),
@@ -45,23 +57,85 @@ impl RoundsPage {
                 round("Tháng 12/2026", "DRAFT", 0, 0),
                 round("Tháng 11/2026", "PUBLISHED", 204, 259_712_400),
             ],
+            form: RoundForm {
+                charge_day: "2026-12-01".to_owned(),
+                items: sample_items(),
+                ..RoundForm::default()
+            },
+            problem: None,
         };
+        let mut refused = found.clone();
+        refused.problem = Some(shell.t("round-error-no-items"));
         let nothing = Self {
             rows: Vec::new(),
+            form: RoundForm::default(),
             ..found.clone()
         };
-        vec![found, nothing]
+        vec![found, refused, nothing]
     }
+}
+
+fn sample_items() -> Vec<ItemField> {
+    let field = |code: &str, name: &str, unit: &str, typed: &str| ItemField {
+        item: Item {
+            item_id: FeeItemId::new(code),
+            code: code.to_owned(),
+            name: name.to_owned(),
+            collection_class: CollectionClass::Service,
+            calculation: Calculation::PerMonth,
+            unit_name: unit.to_owned(),
+            document_rule: DocumentRule::Invoice,
+            vat_rate: "KCT".to_owned(),
+            opt_in: OptIn::Chosen,
+            legal_basis: String::new(),
+        },
+        typed: typed.to_owned(),
+    };
+    vec![
+        field("AN", "Tiền ăn bán trú", "ngày", "22"),
+        field("BANTRU", "Chăm sóc bán trú", "tháng", ""),
+    ]
 }
 
 pub(super) async fn list(
     State(web): State<Web>,
     accountant: Accountant,
 ) -> Result<Response, PageError> {
+    let catalogue = items(&mut &web.app.db, &accountant.school_id).await?;
     page(&RoundsPage {
         rows: store::rounds(&web.app.db, &accountant.school_id).await?,
         shell: accountant.shell,
+        form: RoundForm::fresh(web.app.clock.today(), catalogue),
+        problem: None,
     })
+}
+
+/// Plans a round and leads to its preview. A form sent twice is one round: its name is taken then.
+pub(super) async fn create(
+    State(web): State<Web>,
+    accountant: Accountant,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let (shell, school) = (accountant.shell, &accountant.school_id);
+    shell.check_form(round_form::value(&fields, "form_token"))?;
+    let created = match round_form::read(&fields) {
+        Ok(new) => fees::create_round(&web.app, school, new)
+            .await
+            .map_err(RoundProblem::Fees),
+        Err(problem) => Err(problem),
+    };
+    let problem = match created {
+        Ok(round) => return Ok(Redirect::to(&format!("/ke-toan/rounds/{round}")).into_response()),
+        Err(problem) => problem.text(shell.language)?,
+    };
+    let catalogue = items(&mut &web.app.db, school).await?;
+    let shown = page(&RoundsPage {
+        rows: store::rounds(&web.app.db, school).await?,
+        shell,
+        form: RoundForm::sent(&fields, catalogue),
+        problem: Some(problem),
+    })?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
 }
 
 /// What publishing a draft would come to, and the button that does it.
@@ -105,7 +179,7 @@ impl RoundPage {
     }
 }
 
-fn page_error(error: FeeError) -> PageError {
+pub(super) fn page_error(error: FeeError) -> PageError {
     match error {
         FeeError::RoundUnknown => PageError::NotFound,
         FeeError::Store(error) => error.into(),

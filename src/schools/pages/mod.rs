@@ -9,7 +9,7 @@ use axum::routing::get;
 
 use super::import::{self, IMPORT_BYTES_MAX, ImportFailure, ImportReport, RowProblem, RowProblems};
 use super::import::{ImportKind, ProblemCode};
-use super::store;
+use super::{school_year, store};
 use crate::App;
 use crate::clock::Day;
 use crate::ids::SchoolId;
@@ -20,8 +20,6 @@ use crate::web::session::Accountant;
 
 /// Fields of the form around the file.
 const FORM_BYTES_MAX: usize = 64 * 1024;
-/// A roster of July belongs to the school year that begins then.
-const SCHOOL_YEAR_MONTH: u8 = 7;
 
 /// Everything of schools under `/ke-toan`.
 pub fn routes() -> Router<Web> {
@@ -181,21 +179,4 @@ async fn take(
 async fn school_code(app: &App, school: &SchoolId) -> Result<String, PageError> {
     let found = store::school(&app.db, school).await?;
     Ok(found.ok_or(PageError::Forbidden)?.code)
-}
-
-/// `2026-2027` for a day of that school year.
-fn school_year(day: Day) -> String {
-    let first = day.year() - i32::from(day.month() < SCHOOL_YEAR_MONTH);
-    format!("{first}-{}", first + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_school_year_turns_in_july() {
-        assert_eq!(school_year(Day::new(2026, 6, 30).unwrap()), "2025-2026");
-        assert_eq!(school_year(Day::new(2026, 7, 1).unwrap()), "2026-2027");
-    }
 }

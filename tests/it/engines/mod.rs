@@ -6,6 +6,7 @@ mod ledger;
 mod pages;
 mod people;
 mod posting;
+mod staff_forms;
 mod store_basics;
 mod tree;
 

@@ -20,12 +20,12 @@ const TOKEN: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 const CODE: &str = "HPZ37MTFCKQPG";
 const PASSWORD: &str = "mật khẩu dài";
 
-fn noon() -> Instant {
+pub(super) fn noon() -> Instant {
     Instant::parse_local_iso("2026-11-23T12:00:00").unwrap()
 }
 
 /// A department over two schools; the first has a bill paid through the bank and documented.
-async fn two_schools(db: &Db) -> Result<(), StoreError> {
+pub(super) async fn two_schools(db: &Db) -> Result<(), StoreError> {
     let hash = Argon2::default()
         .hash_password(PASSWORD.as_bytes())
         .unwrap()
@@ -122,19 +122,19 @@ async fn two_schools(db: &Db) -> Result<(), StoreError> {
     .await
 }
 
-fn app(db: Db) -> App {
+pub(super) fn app(db: Db) -> App {
     let app = app_on(db);
     app.clock.set(noon());
     app
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    text: String,
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    pub text: String,
 }
 
-async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub(super) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, 4_000_000).await.unwrap();
@@ -145,7 +145,7 @@ async fn send(router: &Router, request: Request<Body>) -> Answer {
     }
 }
 
-async fn get(router: &Router, path: &str, cookie: &str) -> Answer {
+pub(super) async fn get(router: &Router, path: &str, cookie: &str) -> Answer {
     let request = Request::get(path).header("cookie", cookie);
     send(router, request.body(Body::empty()).unwrap()).await
 }
@@ -158,7 +158,7 @@ async fn sign_in(router: &Router, login: &str, password: &str) -> Answer {
     send(router, request.body(Body::from(form)).unwrap()).await
 }
 
-async fn session(router: &Router, login: &str) -> String {
+pub(super) async fn session(router: &Router, login: &str) -> String {
     let answer = sign_in(router, login, PASSWORD).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
