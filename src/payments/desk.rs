@@ -78,34 +78,36 @@ async fn post_batch(poster: &Poster, batch: Vec<Waiting>) {
         .into_iter()
         .map(|waiting| (waiting.arrival, waiting.answer))
         .unzip();
-    match post(poster, arrivals.clone()).await {
-        Ok(receipts) => {
-            for (answer, receipt) in answers.into_iter().zip(receipts) {
-                // The caller may have hung up; what it would have heard is in the database.
-                let _ = answer.send(Some(receipt));
-            }
+    if let Some(receipts) = guarded(poster, arrivals.clone()).await {
+        for (answer, receipt) in answers.into_iter().zip(receipts) {
+            // The caller may have hung up; what it would have heard is in the database.
+            let _ = answer.send(Some(receipt));
         }
-        // One poisoned notice must not fail its neighbours: each gets a transaction of its own.
-        Err(error) if arrivals.len() > 1 => {
-            tracing::warn!(%error, size = arrivals.len(), "batch failed, posting one by one");
-            for (arrival, answer) in arrivals.into_iter().zip(answers) {
-                let _ = answer.send(post_alone(poster, arrival).await);
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "notice could not be posted");
-            for answer in answers {
-                let _ = answer.send(None);
-            }
-        }
+        return;
+    }
+    // One poisoned notice must not fail its neighbours: each gets a transaction of its own.
+    let alone = arrivals.len() == 1;
+    for (arrival, answer) in arrivals.into_iter().zip(answers) {
+        let receipts = match alone {
+            true => None,
+            false => guarded(poster, vec![arrival]).await,
+        };
+        let _ = answer.send(receipts.and_then(|receipts| receipts.into_iter().next()));
     }
 }
 
-async fn post_alone(poster: &Poster, arrival: Arrival) -> Option<Receipt> {
-    match post(poster, vec![arrival]).await {
-        Ok(receipts) => receipts.into_iter().next(),
-        Err(error) => {
-            tracing::error!(%error, "notice could not be posted");
+/// Posts in a task of its own: a panic, which is a defect of ours, must not close the desk.
+async fn guarded(poster: &Poster, arrivals: Vec<Arrival>) -> Option<Vec<Receipt>> {
+    let size = arrivals.len();
+    let poster = poster.clone();
+    match tokio::spawn(async move { post(&poster, arrivals).await }).await {
+        Ok(Ok(receipts)) => Some(receipts),
+        Ok(Err(error)) => {
+            tracing::error!(%error, size, "notices could not be posted together");
+            None
+        }
+        Err(panic) => {
+            tracing::error!(%panic, size, "posting ended early");
             None
         }
     }

@@ -17,6 +17,7 @@ mod posting_store;
 pub mod rules;
 pub mod service;
 mod snapshot;
+mod spread;
 mod store;
 
 pub use desk::{Desk, DeskFull};

@@ -5,14 +5,13 @@ use hocphi_adapters::contract::{
 };
 use sha2::{Digest, Sha256};
 
-use super::allocation::{OpenLine, allocate};
 use super::books::{
-    AllocationRow, Arrival, AttemptView, BillView, Channel, Chart, Known, NoticeKey, NoticeRow,
-    PaymentRow, Plan, Receipt, Snapshot, StoredOutcome, SuspenseReason, SuspenseRow, Target,
+    AllocationRow, Arrival, AttemptView, BillView, Known, NoticeKey, NoticeRow, PaymentRow, Plan,
+    Receipt, Snapshot, StoredOutcome, SuspenseReason, SuspenseRow, Target,
 };
+use super::spread::{Destination, Part, posting, spread};
 use crate::clock::{Day, Instant};
-use crate::ids::{BillId, FeeItemId, PaymentId, PupilId};
-use crate::ledger::{EntryKind, Line, Posting, Side};
+use crate::ids::{BillId, PaymentId};
 use crate::money::Vnd;
 
 /// More than any transfer: a larger amount is a provider's defect and must not reach the books.
@@ -78,12 +77,6 @@ struct Planner<'a> {
     plan: &'a mut Plan,
     place: usize,
     arrival: &'a Arrival,
-}
-
-/// Where money goes before it is spread over lines.
-enum Destination {
-    Bills(Vec<BillId>),
-    Suspense(SuspenseReason, Vec<String>),
 }
 
 impl Planner<'_> {
@@ -282,13 +275,12 @@ impl Planner<'_> {
             tracing::error!(school.id = %self.arrival.school_id, "no chart of accounts on this day");
             return Err(());
         };
-        let spread = self.spread(destination);
+        let parts = spread(self.snapshot, destination, self.arrival.notice.amount);
         let paid_at = paid_when(self.arrival);
         let paid_day = paid_at.day();
-        let posting = self
-            .posting(&chart, &spread, paid_day)
+        let posting = posting(self.arrival, &chart, &parts, paid_day)
             .map_err(|error| tracing::error!(%error, "a payment cannot be posted"))?;
-        self.record(destination, spread, transaction_id, paid_at, paid_day);
+        self.record(destination, parts, transaction_id, paid_at, paid_day);
         self.plan.postings.push(posting);
         if let Target::Order(order_ref) = &self.arrival.target {
             let key = (self.arrival.school_id.clone(), order_ref.clone());
@@ -321,109 +313,6 @@ impl Planner<'_> {
                     .push((self.arrival.school_id.clone(), attempt_id, "FAILED"));
             }
         }
-    }
-
-    /// Every đồng of the payment to a bill line, the pupil's credit, or suspense.
-    fn spread(&self, destination: &Destination) -> Vec<Part> {
-        let amount = self.arrival.notice.amount;
-        let Destination::Bills(bills) = destination else {
-            return vec![Part::Suspense(amount)];
-        };
-        let mut rest = amount;
-        let mut parts = Vec::new();
-        let mut owner = None;
-        for bill in bills.iter().filter_map(|id| self.snapshot.bills.get(id)) {
-            owner.get_or_insert_with(|| bill.pupil_id.clone());
-            if bill.cancelled {
-                continue;
-            }
-            let lines: Vec<OpenLine> = bill
-                .lines
-                .iter()
-                .map(|line| OpenLine {
-                    line_no: line.line_no,
-                    priority: line.priority,
-                    voluntary: line.voluntary,
-                    outstanding: line.amount_due - line.amount_paid,
-                })
-                .collect();
-            // One bill takes all it can; of several, each takes its own open amount.
-            let share = if bills.len() == 1 {
-                rest
-            } else {
-                rest.min(bill.outstanding())
-            };
-            let allocated = allocate(&lines, share);
-            for (line_no, part) in allocated.lines {
-                if let Some(line) = bill.lines.iter().find(|line| line.line_no == line_no) {
-                    rest -= part;
-                    parts.push(Part::Line {
-                        bill_id: bill.bill_id.clone(),
-                        line_no,
-                        item_id: line.item_id.clone(),
-                        own_revenue: line.own_revenue,
-                        amount: part,
-                    });
-                }
-            }
-        }
-        match owner {
-            Some(pupil) if rest.is_positive() => parts.push(Part::Credit(pupil, rest)),
-            None => parts.push(Part::Suspense(rest)),
-            Some(_) => {}
-        }
-        parts
-    }
-
-    fn posting(
-        &self,
-        chart: &Chart,
-        parts: &[Part],
-        booked_day: Day,
-    ) -> Result<Posting, crate::ledger::PostingError> {
-        let money_in = match self.arrival.channel {
-            Channel::BankTransfer => &chart.bank,
-            Channel::Gateway | Channel::Wallet => &chart.in_transit,
-            Channel::Cash => &chart.cash,
-        };
-        let mut lines = vec![Line {
-            account: money_in.clone(),
-            side: Side::Debit,
-            amount: self.arrival.notice.amount,
-            object: None,
-        }];
-        for part in parts {
-            let (account, object) = match part {
-                Part::Line {
-                    own_revenue,
-                    item_id,
-                    ..
-                } => (
-                    if *own_revenue {
-                        &chart.revenue
-                    } else {
-                        &chart.on_behalf
-                    },
-                    Some(item_id.to_string()),
-                ),
-                Part::Credit(pupil, _) => (&chart.credit_held, Some(pupil.to_string())),
-                Part::Suspense(_) => (&chart.suspense, None),
-            };
-            lines.push(Line {
-                account: account.clone(),
-                side: Side::Credit,
-                amount: part.amount(),
-                object,
-            });
-        }
-        Posting::new(
-            self.arrival.school_id.clone(),
-            EntryKind::PaymentReceived,
-            self.arrival.payment_id.as_str(),
-            booked_day,
-            self.arrival.received_at,
-            lines,
-        )
     }
 
     fn record(
@@ -514,26 +403,6 @@ impl Planner<'_> {
             self.plan
                 .paid_bills
                 .insert((school, bill_id.clone()), bill.amount_paid);
-        }
-    }
-}
-
-enum Part {
-    Line {
-        bill_id: BillId,
-        line_no: i64,
-        item_id: FeeItemId,
-        own_revenue: bool,
-        amount: Vnd,
-    },
-    Credit(PupilId, Vnd),
-    Suspense(Vnd),
-}
-
-impl Part {
-    const fn amount(&self) -> Vnd {
-        match self {
-            Self::Line { amount, .. } | Self::Credit(_, amount) | Self::Suspense(amount) => *amount,
         }
     }
 }

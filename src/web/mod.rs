@@ -51,7 +51,7 @@ pub struct PageConfig {
     pub payment_origins: Vec<String>,
 }
 
-/// What handlers of pages share. The lead's own handlers may take `State<App>`.
+/// What handlers of pages share; those that need no more take `State<App>`.
 #[derive(Clone, Debug)]
 pub struct Web {
     pub app: App,
