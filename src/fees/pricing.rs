@@ -35,7 +35,8 @@ struct Likeness {
     choice: Option<Quantity>,
 }
 
-/// What one pupil owes in a round; lines in the order of the round's items.
+/// What one pupil owes in a round; lines in the order in which money is allocated to them, which is
+/// the order in which families read them.
 pub(super) struct Priced {
     pub lines: Vec<(usize, Arc<Line>)>,
     pub gross: Vnd,
@@ -104,6 +105,7 @@ impl Pricer {
             priced.priced_until = earlier(priced.priced_until, line.priced_until);
             priced.lines.push((place, line));
         }
+        priced.lines.sort_by_key(|(_, line)| line.priority);
         Ok(priced)
     }
 

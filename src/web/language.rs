@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE};
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -100,15 +100,10 @@ impl Language {
             .into_owned()
     }
 
-    /// `?lang=`, then the cookie, then what the browser asks for, then Vietnamese.
+    /// `?lang=`, then the cookie, then Vietnamese: the law's language, whatever a telephone is set to.
     pub fn of(query: Option<&str>, headers: &HeaderMap) -> Self {
         asked(query)
             .or_else(|| Self::parse(&cookie(headers, LANGUAGE_COOKIE)?))
-            .or_else(|| {
-                let wanted = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
-                // Browsers list languages by preference; weights only repeat the order.
-                wanted.split(',').find_map(Self::parse)
-            })
             .unwrap_or_default()
     }
 }
@@ -211,16 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_chosen_by_link_then_cookie_then_browser() {
+    fn vietnamese_comes_first_unless_a_link_or_a_cookie_says_otherwise() {
         let mut headers = HeaderMap::new();
         assert_eq!(Language::of(None, &headers), Language::Vietnamese);
-        headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("fr, en-GB;q=0.8"));
+        headers.insert(COOKIE, HeaderValue::from_static("a=b; hocphi-lang=en"));
         assert_eq!(Language::of(None, &headers), Language::English);
-        headers.insert(COOKIE, HeaderValue::from_static("a=b; hocphi-lang=vi"));
-        assert_eq!(Language::of(None, &headers), Language::Vietnamese);
         assert_eq!(
-            Language::of(Some("x=1&lang=en"), &headers),
-            Language::English
+            Language::of(Some("x=1&lang=vi"), &headers),
+            Language::Vietnamese
         );
     }
 }

@@ -50,7 +50,8 @@ impl Line {
     /// Adds a sentence to the legal basis.
     pub(super) fn explain(&mut self, sentence: &str) {
         if !self.legal_basis.is_empty() {
-            self.legal_basis.push_str("; ");
+            let ended = self.legal_basis.ends_with(['.', ';']);
+            self.legal_basis.push_str(if ended { " " } else { "; " });
         }
         self.legal_basis.push_str(sentence);
     }
