@@ -21,6 +21,9 @@ use story::Told;
 /// How long invoices may take to be issued and coded after the last payment.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Families of each school that paid at the counter before the demonstration opens.
+const CASH_FAMILIES: i64 = 5;
+
 /// Trình diễn: một tỉnh với trường, ngân hàng, VNPAY và cơ quan thuế giả lập trên máy này.
 ///
 /// Without options it opens the gateway for a browser and prints links and logins. With --headless
@@ -132,6 +135,7 @@ async fn interactive(args: Args) -> Result<ExitCode> {
         seed: args.seed,
     })
     .await?;
+    stage.take_cash(CASH_FAMILIES).await?;
     print_welcome(&stage);
     tokio::signal::ctrl_c().await?;
     println!("Đang đóng …");

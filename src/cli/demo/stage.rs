@@ -9,12 +9,14 @@ use anyhow::{Context, Result, bail, ensure};
 use hocphi::clock::{Clock, Day};
 use hocphi::fees::service::NewRound;
 use hocphi::http_out::HttpOut;
-use hocphi::ids::{ConnectionId, Ids, UnitId};
+use hocphi::ids::{BillId, ConnectionId, Ids, SchoolId, UnitId};
 use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::Exchange;
 use hocphi::invoices::signature::{Certificate, SigningKey};
+use hocphi::money::Vnd;
 use hocphi::payments::books::Channel;
 use hocphi::payments::connections::{self, NewConnection};
+use hocphi::payments::service::record_cash;
 use hocphi::people::{self, Role};
 use hocphi::schools::{self, School, import, parameters};
 use hocphi::sealing::SealingKey;
@@ -166,6 +168,29 @@ impl Stage {
                 let name = format!("Đợt {round}");
                 publish(&self.app, &school, &name, files.round, &school_year, today).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// A few families of every school pay in cash at the counter, so that the cashless share of an
+    /// office has something to move against.
+    pub async fn take_cash(&self, families: i64) -> Result<()> {
+        let bills: Vec<(SchoolId, BillId, i64)> = self
+            .app
+            .db
+            .sql(
+                "SELECT school_id, bill_id, amount_due
+                   FROM (SELECT school_id, bill_id, amount_due,
+                                ROW_NUMBER() OVER (PARTITION BY school_id ORDER BY bill_code DESC) AS place
+                           FROM fee_bill WHERE state = 'OPEN') AS numbered
+                  WHERE place <= $1",
+            )
+            .bind(families)
+            .all()
+            .await?;
+        for (school, bill, amount) in bills {
+            let form_token = self.app.ids.token();
+            record_cash(&self.app, &school, &bill, Vnd::new(amount), &form_token, "").await?;
         }
         Ok(())
     }
