@@ -9,10 +9,31 @@ use hocphi::money::Vnd;
 use hocphi::payments::books::{Arrival, Channel, Receipt, Target};
 use hocphi::payments::chart::Charts;
 use hocphi::payments::{Desk, Poster};
-use hocphi::store::{Db, Tx, rows};
+use hocphi::store::{Db, StoreError, Tx, rows};
 use hocphi_adapters::contract::{Notice, Settlement, Status};
 
 pub const NOW: Instant = Instant::from_unix(1_795_000_000);
+
+/// The chart of accounts of every school, which posting needs.
+pub async fn accounts(tx: &mut Tx) -> Result<u64, StoreError> {
+    tx.sql(
+        "INSERT INTO parameter (key, scope, valid_from, value, source, status)
+         SELECT key, 'VN', $1, value, 'test', 'CONFIRMED'
+           FROM ROWS($2: key TEXT, value TEXT) AS r",
+    )
+    .bind(Day::new(2020, 1, 1).expect("a day"))
+    .bind(rows([
+        ("account.CASH", "111"),
+        ("account.BANK", "112"),
+        ("account.IN_TRANSIT", "113"),
+        ("account.REVENUE", "531"),
+        ("account.ON_BEHALF", "3381"),
+        ("account.CREDIT_HELD", "131"),
+        ("account.SUSPENSE", "3388"),
+    ]))
+    .run()
+    .await
+}
 
 /// A line of a test bill: class, priority, amount.
 pub type TestLine = (&'static str, i64, i64);
@@ -70,23 +91,7 @@ impl Books {
                 .run()
                 .await?;
             }
-            tx.sql(
-                "INSERT INTO parameter (key, scope, valid_from, value, source, status)
-                 SELECT key, 'VN', $1, value, 'test', 'CONFIRMED'
-                   FROM ROWS($2: key TEXT, value TEXT) AS r",
-            )
-            .bind(day)
-            .bind(rows([
-                ("account.CASH", "111"),
-                ("account.BANK", "112"),
-                ("account.IN_TRANSIT", "113"),
-                ("account.REVENUE", "531"),
-                ("account.ON_BEHALF", "3381"),
-                ("account.CREDIT_HELD", "131"),
-                ("account.SUSPENSE", "3388"),
-            ]))
-            .run()
-            .await
+            accounts(tx).await
         })
         .await
         .expect("test books");

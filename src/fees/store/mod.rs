@@ -9,8 +9,7 @@ pub use bills::{
     put_new_price, put_new_total,
 };
 pub use catalogue::{
-    NewItem, NewPrice, School, item_id, items, managing_units, parameters, prices_of_round,
-    put_item, put_items, put_price, put_prices, school,
+    School, item_id, items, managing_units, parameters, prices_of_round, school,
 };
 pub use rounds::{
     Choice, Pupil, Round, RoundItem, choices, finish_round, insert_round, insert_round_items,

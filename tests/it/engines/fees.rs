@@ -5,9 +5,7 @@ use hocphi::clock::{Clock, Day, Instant};
 use hocphi::fees::bill_code::BillCode;
 use hocphi::fees::rules::EVERY_GRADE;
 use hocphi::fees::service::{FeeError, NewRound, create_round, preview, publish, reprice};
-use hocphi::fees::store::{NewItem, NewPrice, put_items, put_prices};
-use hocphi::fees::vocabulary::{Calculation, CollectionClass, DocumentRule, OptIn};
-use hocphi::ids::{BillId, FeeItemId, Ids, RoundId, SchoolId};
+use hocphi::ids::{BillId, Ids, RoundId, SchoolId};
 use hocphi::money::{Quantity, Vnd};
 use hocphi::sealing::SealingKey;
 use hocphi::store::{Db, StoreError, Tx, rows};
@@ -24,32 +22,6 @@ fn app(db: &Db, today: &str) -> App {
     let clock = Clock::settable(day(today).start().plus_seconds(9 * 3600));
     let seal = SealingKey::from_bytes([7; 32]);
     App::tool(db.clone(), clock, Ids::seeded(7), seal).expect("an application")
-}
-
-fn item(code: &str, class: CollectionClass, calculation: Calculation, opt_in: OptIn) -> NewItem {
-    NewItem {
-        item_id: FeeItemId::new(format!("i-{code}")),
-        code: code.into(),
-        name: format!("Khoản {code}"),
-        collection_class: class,
-        calculation,
-        unit_name: "tháng".into(),
-        document_rule: DocumentRule::Invoice,
-        vat_rate: "KCT".into(),
-        opt_in,
-        legal_basis: "NQ 1".into(),
-    }
-}
-
-fn cost(code: &str, grade: i64, amount: i64) -> NewPrice {
-    NewPrice {
-        code: code.into(),
-        grade,
-        valid_from: day("2026-01-01"),
-        valid_to: None,
-        amount: Vnd::new(amount),
-        source: "QĐ 1".into(),
-    }
 }
 
 /// A public lower-secondary school: An (guardian, takes part in boarding), Bình (card of a poor
@@ -118,31 +90,29 @@ async fn school(db: &Db) {
         .run()
         .await?;
         parameters(tx).await?;
-        let school = SchoolId::new(SCHOOL);
-        let items = [
-            item(
-                "BHYT",
-                CollectionClass::OnBehalf,
-                Calculation::HealthInsurance,
-                OptIn::All,
-            ),
-            item(
-                "BT",
-                CollectionClass::Service,
-                Calculation::PerMonth,
-                OptIn::Chosen,
-            ),
-            item(
-                "HP",
-                CollectionClass::Tuition,
-                Calculation::PerMonth,
-                OptIn::All,
-            ),
-        ];
-        put_items(tx, &school, &items).await?;
-        put_items(tx, &school, &items).await?;
-        let prices = [cost("HP", EVERY_GRADE, 60_000), cost("BT", 6, 100_000)];
-        assert_eq!(put_prices(tx, &school, &prices).await?, 2);
+        tx.sql(
+            "INSERT INTO fee_item (school_id, item_id, code, name, collection_class, calculation,
+                                   unit_name, document_rule, vat_rate, opt_in, legal_basis)
+             SELECT 's1', 'i-' || code, code, 'Khoản ' || code, class, calculation, 'tháng',
+                    'INVOICE', 'KCT', opt_in, 'NQ 1'
+               FROM ROWS($1: code TEXT, class TEXT, calculation TEXT, opt_in TEXT) AS r",
+        )
+        .bind(rows([
+            ("BHYT", "ON_BEHALF", "HEALTH_INSURANCE", "ALL"),
+            ("BT", "SERVICE", "PER_MONTH", "CHOSEN"),
+            ("HP", "TUITION", "PER_MONTH", "ALL"),
+        ]))
+        .run()
+        .await?;
+        tx.sql(
+            "INSERT INTO fee_price (school_id, item_id, grade, valid_from, amount, source)
+             SELECT 's1', 'i-' || code, grade, $1, amount, 'QĐ 1'
+               FROM ROWS($2: code TEXT, grade BIGINT, amount BIGINT) AS r",
+        )
+        .bind(day("2026-01-01"))
+        .bind(rows([("HP", EVERY_GRADE, 60_000), ("BT", 6, 100_000)]))
+        .run()
+        .await?;
         tx.sql(
             "INSERT INTO pupil_choice (school_id, pupil_id, item_id, quantity, valid_from)
              VALUES ('s1', 'p1', 'i-BT', '1', $1)",

@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use hocphi::clock::Day;
 use hocphi::store::{Db, Tx, rows};
 use hocphi::web::{self, PageConfig};
 
 use super::fresh_databases;
 use super::pages::{Answer, app, get, send, session, two_schools};
+use crate::support::accounts;
 
 /// The value of a hidden field of a page.
 fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
@@ -37,23 +37,7 @@ fn encoded(text: &str) -> String {
 async fn with_accounts_and_fees(db: &Db) {
     two_schools(db).await.unwrap();
     db.write("test.accounts", async |tx: &mut Tx| {
-        let day = Day::new(2020, 1, 1).unwrap();
-        tx.sql(
-            "INSERT INTO parameter (key, scope, valid_from, value, source, status)
-             SELECT key, 'VN', $1, value, 'test', 'CONFIRMED' FROM ROWS($2: key TEXT, value TEXT) AS r",
-        )
-        .bind(day)
-        .bind(rows([
-            ("account.CASH", "111"),
-            ("account.BANK", "112"),
-            ("account.IN_TRANSIT", "113"),
-            ("account.REVENUE", "531"),
-            ("account.ON_BEHALF", "338"),
-            ("account.CREDIT_HELD", "131"),
-            ("account.SUSPENSE", "3388"),
-        ]))
-        .run()
-        .await?;
+        accounts(tx).await?;
         tx.sql(
             "INSERT INTO fee_item (school_id, item_id, code, name, collection_class, calculation,
                                    unit_name, document_rule, vat_rate, opt_in, legal_basis)
