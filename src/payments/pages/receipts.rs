@@ -152,6 +152,10 @@ pub struct ReceiptPage {
 }
 
 impl ReceiptPage {
+    fn is_cash(&self) -> bool {
+        self.receipt.channel == "CASH"
+    }
+
     fn debit_total(&self) -> Vnd {
         self.journal.iter().map(|row| row.debit).sum()
     }

@@ -44,10 +44,11 @@ impl ItemField {
     /// What is counted; nothing is where the round decides only whether the item is in.
     pub fn unit(&self) -> &str {
         match self.item.calculation {
-            Calculation::PerMonth | Calculation::PerDay | Calculation::PerPiece => {
-                &self.item.unit_name
-            }
-            Calculation::Once | Calculation::HealthInsurance => "",
+            Calculation::PerMonth
+            | Calculation::PerDay
+            | Calculation::PerPiece
+            | Calculation::HealthInsurance => &self.item.unit_name,
+            Calculation::Once => "",
         }
     }
 }
