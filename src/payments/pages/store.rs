@@ -457,3 +457,35 @@ pub async fn invoice_file(
     .optional()
     .await
 }
+
+/// A notice that moved no money in the books but that a person must look at.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct HeldNotice {
+    pub provider: String,
+    pub order_ref: Option<String>,
+    pub memo: Option<String>,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+    pub reason: Option<String>,
+    pub conflicts: i64,
+    pub received_at: Instant,
+}
+
+/// Notices that were held or refused without being posted, and those a provider repeated with another
+/// meaning; the latest ones.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn held_notices(db: &Db, school: &SchoolId) -> Result<Vec<HeldNotice>, StoreError> {
+    db.sql(
+        "SELECT provider, order_ref, memo, amount, reason, conflicts, received_at
+           FROM provider_notice
+          WHERE school_id = $1
+            AND (conflicts > 0
+                 OR (payment_id IS NULL AND decision IN ('hold_review', 'reject')))
+          ORDER BY received_at DESC, notice_key LIMIT 50",
+    )
+    .bind(school.clone())
+    .all()
+    .await
+}

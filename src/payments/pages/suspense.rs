@@ -1,11 +1,11 @@
-//! `/ke-toan/suspense`: money whose owner a person must find.
+//! `/ke-toan/suspense`: money whose owner a person must find, and notices a person must look at.
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::store::{self, SuspenseRow};
+use super::store::{self, HeldNotice, SuspenseRow};
 use super::{Pager, page_number};
 use crate::clock::Instant;
 use crate::ids::PaymentId;
@@ -21,6 +21,7 @@ use crate::web::session::Accountant;
 pub struct SuspensePage {
     pub shell: Shell,
     pub rows: Vec<SuspenseRow>,
+    pub notices: Vec<HeldNotice>,
     pub pager: Pager,
 }
 
@@ -28,6 +29,18 @@ impl SuspenseRow {
     /// The bill codes that may be meant; what cannot be read is no candidate.
     fn candidate_codes(&self) -> Vec<String> {
         serde_json::from_str(&self.candidates).unwrap_or_default()
+    }
+}
+
+impl HeldNotice {
+    /// Why it is shown, as a key of the catalogue.
+    fn why(&self) -> &'static str {
+        match self.reason.as_deref() {
+            _ if self.conflicts > 0 => "notice-why-conflict",
+            Some("wrong_merchant") => "notice-why-merchant",
+            Some("wrong_currency") => "notice-why-currency",
+            _ => "notice-why-review",
+        }
     }
 }
 
@@ -50,10 +63,20 @@ impl SuspensePage {
                 row("pay4", "SEVERAL_BILLS", "OPEN", r#"["HPZ37MTFCKQPG"]"#),
                 row("pay5", "UNKNOWN_REFERENCE", "RESOLVED", "broken"),
             ],
+            notices: vec![HeldNotice {
+                provider: "vnpay".to_owned(),
+                order_ref: Some("HPZ37MTFCKQPG-4k3f9a2b".to_owned()),
+                memo: None,
+                amount: Vnd::new(683_100),
+                reason: None,
+                conflicts: 0,
+                received_at: Instant::parse_local_iso("2026-11-23T09:15:04").expect("a moment"),
+            }],
             pager: Pager::default(),
         };
         let nothing = Self {
             rows: Vec::new(),
+            notices: Vec::new(),
             ..found.clone()
         };
         vec![found, nothing]
@@ -73,9 +96,11 @@ pub(super) async fn list(
     let number = page_number(query.page);
     let mut rows = store::suspense(&web.app.db, &accountant.school_id, number).await?;
     let pager = Pager::of(&mut rows, "?".to_owned(), number);
+    let notices = store::held_notices(&web.app.db, &accountant.school_id).await?;
     page(&SuspensePage {
         shell: accountant.shell,
         rows,
+        notices,
         pager,
     })
 }

@@ -298,3 +298,13 @@ round-problems = Cannot be published yet
 round-pupils = Pupils
 round-publish-note = Publishing creates a bill for every pupil and opens it to the families.
 round-publish = Publish { $count } bills
+
+# ---- notices to look at ----
+notices-title = Notices to look at
+notices-lead = Reported by a provider but not booked, or reported again with another content. Compare with the bank or the gateway.
+notice-source = Source
+notice-reference = Reference
+notice-why-conflict = Reported again with another content
+notice-why-merchant = Not an account or merchant code of the school
+notice-why-currency = Not Vietnamese đồng
+notice-why-review = The provider reports a suspicious or unclear transaction

@@ -298,3 +298,13 @@ round-problems = Chưa phát hành được
 round-pupils = Số học sinh
 round-publish-note = Phát hành tạo phiếu cho từng học sinh và mở cho gia đình xem, nộp.
 round-publish = Phát hành { $count } phiếu
+
+# ---- thông báo cần xem ----
+notices-title = Thông báo cần xem
+notices-lead = Nhà cung cấp đã báo nhưng chưa ghi sổ, hoặc báo lại với nội dung khác. Hãy đối chiếu với ngân hàng hay cổng thanh toán.
+notice-source = Nguồn
+notice-reference = Tham chiếu
+notice-why-conflict = Báo lại với nội dung khác lần đầu
+notice-why-merchant = Không phải tài khoản hay mã đơn vị của trường
+notice-why-currency = Không phải đồng Việt Nam
+notice-why-review = Nhà cung cấp báo giao dịch nghi ngờ hoặc chưa rõ
