@@ -5,10 +5,8 @@ use super::Source;
 use crate::clock::Day;
 use crate::fees::parameters::Parameter;
 use crate::fees::rules::{Item, Price};
-use crate::fees::vocabulary::{Calculation, CollectionClass, DocumentRule, OptIn};
 use crate::ids::{FeeItemId, RoundId, SchoolId};
-use crate::money::Vnd;
-use crate::store::{StoreError, Tx, rows};
+use crate::store::{StoreError, Tx};
 
 /// The whole catalogue of a school, by code.
 pub async fn items(source: &mut impl Source, school: &SchoolId) -> Result<Vec<Item>, StoreError> {

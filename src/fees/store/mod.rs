@@ -8,9 +8,7 @@ pub use bills::{
     DueLine, NewBill, NewLine, due_lines, insert_bills, insert_lines, is_stale, missing_bills,
     put_new_price, put_new_total,
 };
-pub use catalogue::{
-    School, item_id, items, managing_units, parameters, prices_of_round, school,
-};
+pub use catalogue::{School, item_id, items, managing_units, parameters, prices_of_round, school};
 pub use rounds::{
     Choice, Pupil, Round, RoundItem, choices, finish_round, insert_round, insert_round_items,
     mark_published, pupils, pupils_without_class, round, round_items,
