@@ -1,5 +1,9 @@
 //! Black-box tests: one binary, one file a promise.
 
 mod engines;
+mod flows;
+mod house;
 mod invoices;
+mod program;
+mod screens;
 mod support;

@@ -1,0 +1,107 @@
+//! The real program, run as its users run it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use hocphi::ids::Ids;
+use hocphi::store::Db;
+
+/// Things that need the whole machine take turns: they make promises about time.
+pub static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// `hocphi` with arguments, not yet started, deaf to the settings of whoever runs the tests.
+pub fn hocphi<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hocphi"));
+    for name in ["HOCPHI_DATABASE_URL", "HOCPHI_CONFIG", "HOCPHI_LOG_FORMAT"] {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .env("HOCPHI_LOG", "error")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a finished run said.
+#[derive(Debug)]
+pub struct Said {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs to the end, beside other tasks of the test.
+pub async fn run(mut command: Command) -> Said {
+    tokio::task::spawn_blocking(move || {
+        let output = command.output().expect("the program starts");
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    })
+    .await
+    .expect("the program was waited for")
+}
+
+/// `hocphi ledger check` of a database.
+pub async fn ledger_check(database: &str) -> Said {
+    run(hocphi(["ledger", "check", "--database-url", database])).await
+}
+
+/// The embedded database that a demonstration leaves in its folder.
+pub fn embedded(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("hocphi.db").display())
+}
+
+/// The address of an empty PostgreSQL database, if a server is named for tests.
+pub async fn empty_postgres() -> Option<String> {
+    let server = match std::env::var("HOCPHI_TEST_POSTGRES") {
+        Ok(server) => server,
+        Err(_) if must_run_everything() => panic!("HOCPHI_TEST_POSTGRES must be set"),
+        Err(_) => {
+            eprintln!("skipped on PostgreSQL: HOCPHI_TEST_POSTGRES is not set");
+            return None;
+        }
+    };
+    let name = format!("t{}", Ids::from_system().token());
+    let admin = Db::open(&format!("{server}/postgres"))
+        .await
+        .expect("the test server");
+    let Db::Postgres(pool) = &admin else {
+        panic!("HOCPHI_TEST_POSTGRES names a PostgreSQL server")
+    };
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(pool)
+        .await
+        .expect("a fresh database");
+    admin.close().await;
+    Some(format!("{server}/{name}"))
+}
+
+/// Set where nothing may be skipped, as `tests/run` does.
+pub fn must_run_everything() -> bool {
+    std::env::var_os("HOCPHI_TEST_ALL").is_some()
+}
+
+/// Kills what it started when the test ends, whichever way it ends.
+#[derive(Debug)]
+pub struct Child(pub std::process::Child);
+
+impl Child {
+    /// `SIGKILL`: the process gets no chance to tidy up.
+    pub fn kill(&mut self) {
+        self.0.kill().expect("a child of ours");
+        self.0.wait().expect("a child of ours");
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
