@@ -288,7 +288,7 @@ CREATE TABLE provider_notice (
     memo            TEXT,
     occurred_at     TIMESTAMPTZ,
     fingerprint     TEXT NOT NULL,      -- digest of the normal form: the same key with another meaning is a conflict
-    raw             TEXT NOT NULL,      -- as received, secrets masked
+    raw             TEXT NOT NULL,      -- query or body as received, without headers
     decision        TEXT NOT NULL,
     reason          TEXT,
     outcome         TEXT NOT NULL,      -- what was answered, and is answered again to a repeat

@@ -53,7 +53,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(match &cli.command {
-        Command::Serve(_) => "info",
+        // sqlx reports every "already exists" of a migration table at info.
+        Command::Serve(_) => "info,sqlx=warn",
         // Forged notices are part of the story; each is a warning.
         #[cfg(feature = "sandbox")]
         Command::Demo(_) | Command::Bench(_) => "error",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::Router;
 use clap::Args as ClapArgs;
 use hocphi::clock::Clock;
@@ -156,7 +156,16 @@ async fn open(config: &Config) -> Result<App> {
     make_private_folder(config.secrets.master_key_file.parent())?;
     let database_file = config.database.url.strip_prefix("sqlite://");
     make_private_folder(database_file.and_then(|file| Path::new(file).parent()))?;
-    let seal = SealingKey::read_or_create(&config.secrets.master_key_file, &ids)?;
+    let db = Db::open(&config.database.url).await?;
+    let key_file = &config.secrets.master_key_file;
+    if !key_file.exists() && holds_secrets(&db).await? {
+        bail!(
+            "cơ sở dữ liệu đã có bí mật được niêm phong nhưng không có khóa chủ {}: \
+             hãy chép tệp khóa của lần cài đặt đầu tiên vào đó",
+            key_file.display()
+        );
+    }
+    let seal = SealingKey::read_or_create(key_file, &ids)?;
     let registry = match &config.adapters.directory {
         Some(folder) => Registry::load(folder),
         None => Registry::builtin(),
@@ -165,7 +174,7 @@ async fn open(config: &Config) -> Result<App> {
         tracing::error!(%fault, "an adapter is disabled");
     }
     Ok(App::assemble(Parts {
-        db: Db::open(&config.database.url).await?,
+        db,
         clock: Clock::system(),
         ids,
         seal,
@@ -187,6 +196,18 @@ pub fn make_private_folder(folder: Option<&Path>) -> Result<()> {
             .with_context(|| format!("không tạo được thư mục {}", folder.display())),
         _ => Ok(()),
     }
+}
+
+/// Whether something is stored that only the master key opens.
+async fn holds_secrets(db: &Db) -> Result<bool> {
+    let (sealed,): (i64,) = db
+        .sql(
+            "SELECT (SELECT COUNT(*) FROM provider_connection)
+                  + (SELECT COUNT(*) FROM signing_key)",
+        )
+        .one()
+        .await?;
+    Ok(sealed > 0)
 }
 
 fn exchange_of(tax: &hocphi::config::Tax) -> Result<Exchange> {

@@ -36,7 +36,7 @@ pub struct Arrival {
     pub settlement: Settlement,
     pub target: Target,
     pub notice: Notice,
-    /// The message as received, secrets masked.
+    /// Query or body as received; headers, which carry static keys, are not kept.
     pub raw: String,
     pub received_at: Instant,
     /// Drawn beforehand, so that a repeated transaction writes the same identifiers.

@@ -194,7 +194,7 @@ async fn headless(args: Args) -> Result<ExitCode> {
     let settled = begun.elapsed();
     let invoices = folder.path.join("invoices");
     let issued = proof::export(&stage.app, &invoices).await?;
-    let verdicts = proof::check(&stage.app, &stage.sandbox, &told.wrong_answers, &invoices).await?;
+    let verdicts = proof::check(&stage.app, &stage.sandbox, &told, &invoices).await?;
     let summary = summary(&stage, &told, &verdicts, issued, [set_up, played, settled]).await?;
     std::fs::write(
         folder.path.join("summary.json"),

@@ -11,6 +11,8 @@ use hocphi::{invoices, ledger, payments};
 use hocphi_sandbox::Sandbox;
 use tokio::process::Command;
 
+use super::story::Told;
+
 /// Compiled and run by the JVM's own launcher: an XML signature library nobody here wrote.
 const JAVA_VERIFIER: &str = include_str!("VerifyInvoices.java");
 
@@ -53,14 +55,14 @@ impl Verdict {
 pub async fn check(
     app: &App,
     sandbox: &Sandbox,
-    wrong_answers: &[String],
+    told: &Told,
     folder: &Path,
 ) -> Result<Vec<Verdict>> {
     Ok(vec![
         Verdict::new(
             "đáp đúng: thật được nhận, giả bị từ chối",
-            wrong_answers.len(),
-            wrong_answers.to_vec(),
+            usize::try_from(told.answers)?,
+            told.wrong_answers.clone(),
         ),
         acknowledged_once(app, sandbox).await?,
         books(app).await?,

@@ -88,6 +88,7 @@ impl Act {
 /// How often each fault was injected.
 #[derive(Debug, Default)]
 pub struct Faults {
+    pub answers: AtomicU64,
     pub repeated: AtomicU64,
     pub reordered: AtomicU64,
     pub forged: AtomicU64,
@@ -98,6 +99,8 @@ pub struct Faults {
 pub struct Told {
     pub acts: BTreeMap<Act, u64>,
     pub faults: Faults,
+    /// Notices whose answer was looked at.
+    pub answers: u64,
     /// Forged notices that were not refused, and genuine ones that were: must be empty.
     pub wrong_answers: Vec<String>,
 }
@@ -152,6 +155,7 @@ pub async fn play(stage: Arc<Stage>, payments: usize, seed: u64) -> Result<Told>
         note(&mut told, Some(done))?;
     }
     told.faults = Arc::try_unwrap(faults).unwrap_or_default();
+    told.answers = told.faults.answers.load(Ordering::Relaxed);
     Ok(told)
 }
 
@@ -380,6 +384,7 @@ impl Scene {
                 };
                 self.faults.forged.fetch_add(1, Ordering::Relaxed);
                 let answer = self.sandbox().deliver(&forged).await;
+                self.faults.answers.fetch_add(1, Ordering::Relaxed);
                 if answer.acknowledged {
                     self.wrong
                         .push(format!("forged {} was acknowledged", notice.transaction_id));
@@ -400,6 +405,9 @@ impl Scene {
                 .repeated
                 .fetch_add(times as u64 - 1, Ordering::Relaxed);
             let answers = self.sandbox().deliver_together(&notice, times).await;
+            self.faults
+                .answers
+                .fetch_add(times as u64, Ordering::Relaxed);
             if !answers.iter().all(|answer| answer.acknowledged) {
                 self.refused(&notice, &answers);
             }
@@ -421,6 +429,7 @@ impl Scene {
     async fn expect(&mut self, notice: &Notice, words: &str) {
         for _ in 0..2 {
             let answer = self.sandbox().deliver(notice).await;
+            self.faults.answers.fetch_add(1, Ordering::Relaxed);
             if !answer.body.replace(' ', "").contains(words) {
                 self.wrong
                     .push(format!("expected {words}, got {}", answer.body));

@@ -75,6 +75,12 @@ pub(super) fn price(
         shown_rate(rate.value),
         level.source,
     ));
+    // The share and its source would tell a poor household from others; a bill is shown to whoever
+    // holds it (school-fees §8: never a poverty or health category on what others can see).
+    if pupil.insurance_group != PUPILS {
+        line.explain("Nhà nước hỗ trợ theo quy định");
+        return Ok(Some(line));
+    }
     line.explain(&format!(
         "Nhà nước hỗ trợ {} ({})",
         shown_rate(state.value),

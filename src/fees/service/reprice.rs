@@ -1,6 +1,6 @@
 //! Prices anew what depends on the day of payment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::FeeError;
 use crate::App;
@@ -10,6 +10,7 @@ use crate::fees::pricing::{quantity, school_facts};
 use crate::fees::rules::{Line, Occasion, PupilFacts, SchoolFacts, price};
 use crate::fees::store::{self, DueLine};
 use crate::ids::{BillId, SchoolId};
+use crate::ledger;
 use crate::store::Tx;
 
 /// A bill that was priced anew.
@@ -51,6 +52,13 @@ pub async fn reprice(
     bills: &[(SchoolId, BillId)],
     day: Day,
 ) -> Result<Vec<Repriced>, FeeError> {
+    if store::due_lines(tx, bills, day).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Posting holds the ledger head of a school while it pays lines: whoever prices takes it too, and
+    // looks again at what is still unpaid.
+    let schools: BTreeSet<SchoolId> = bills.iter().map(|(school, _)| school.clone()).collect();
+    ledger::lock_heads(tx, &schools.into_iter().collect::<Vec<_>>()).await?;
     let due = store::due_lines(tx, bills, day).await?;
     if due.is_empty() {
         return Ok(Vec::new());

@@ -247,7 +247,7 @@ pub(super) fn sample_receipts() -> Vec<Receipt> {
         pupil_name: Some("Nguyễn Hoàng Minh An".to_owned()),
         class_name: Some("6A1".to_owned()),
         invoice_id: Some(InvoiceId::new("i1")),
-        invoice_symbol: Some("C26TAA".to_owned()),
+        invoice_symbol: Some("1C26TAA".to_owned()),
         invoice_number: Some(42),
         invoice_state: Some("CODED".to_owned()),
         invoice_signed: 1,

@@ -140,7 +140,7 @@ pub async fn receipts(
     db.sql(
         "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
                 p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
-                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                b.pupil_name, b.class_name, i.invoice_id, i.form || i.symbol AS invoice_symbol,
                 i.number AS invoice_number, i.state AS invoice_state,
                 CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
            FROM payment p
@@ -208,7 +208,7 @@ pub async fn receipt(
     db.sql(
         "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
                 p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
-                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                b.pupil_name, b.class_name, i.invoice_id, i.form || i.symbol AS invoice_symbol,
                 i.number AS invoice_number, i.state AS invoice_state,
                 CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
            FROM payment p
@@ -234,7 +234,7 @@ pub async fn receipts_of_bill(
     db.sql(
         "SELECT p.payment_id, p.channel, p.provider, p.transaction_id, p.memo, p.amount,
                 p.to_bills, p.to_credit, p.to_suspense, p.paid_at, p.bill_id, b.bill_code,
-                b.pupil_name, b.class_name, i.invoice_id, i.symbol AS invoice_symbol,
+                b.pupil_name, b.class_name, i.invoice_id, i.form || i.symbol AS invoice_symbol,
                 i.number AS invoice_number, i.state AS invoice_state,
                 CAST(CASE WHEN i.xml IS NULL THEN 0 ELSE 1 END AS BIGINT) AS invoice_signed
            FROM payment p
@@ -448,7 +448,7 @@ pub async fn invoice_file(
     invoice: &InvoiceId,
 ) -> Result<Option<crate::fees::pages::store::InvoiceFile>, StoreError> {
     db.sql(
-        "SELECT symbol, number, COALESCE(coded_xml, xml) AS xml
+        "SELECT form || symbol AS symbol, number, COALESCE(coded_xml, xml) AS xml
            FROM invoice
           WHERE school_id = $1 AND invoice_id = $2",
     )
