@@ -3,6 +3,7 @@
 //! Not here: who paid (`payments`), what is documented (`invoices`), who the pupils are (`schools`).
 
 pub mod bill_code;
+pub mod catalogue;
 pub mod memo;
 pub mod pages;
 pub mod parameters;

@@ -1,3 +1,5 @@
+use crate::fees::vocabulary::DocumentRule;
+use crate::ids::FeeItemId;
 use proptest::prelude::*;
 use rust_decimal::dec;
 
