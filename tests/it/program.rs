@@ -4,9 +4,6 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use hocphi::ids::Ids;
-use hocphi::store::Db;
-
 /// Things that need the whole machine take turns: they make promises about time.
 pub static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
@@ -54,31 +51,6 @@ pub async fn ledger_check(database: &str) -> Said {
 /// The embedded database that a demonstration leaves in its folder.
 pub fn embedded(folder: &Path) -> String {
     format!("sqlite://{}", folder.join("hocphi.db").display())
-}
-
-/// The address of an empty PostgreSQL database, if a server is named for tests.
-pub async fn empty_postgres() -> Option<String> {
-    let server = match std::env::var("HOCPHI_TEST_POSTGRES") {
-        Ok(server) => server,
-        Err(_) if must_run_everything() => panic!("HOCPHI_TEST_POSTGRES must be set"),
-        Err(_) => {
-            eprintln!("skipped on PostgreSQL: HOCPHI_TEST_POSTGRES is not set");
-            return None;
-        }
-    };
-    let name = format!("t{}", Ids::from_system().token());
-    let admin = Db::open(&format!("{server}/postgres"))
-        .await
-        .expect("the test server");
-    let Db::Postgres(pool) = &admin else {
-        panic!("HOCPHI_TEST_POSTGRES names a PostgreSQL server")
-    };
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(pool)
-        .await
-        .expect("a fresh database");
-    admin.close().await;
-    Some(format!("{server}/{name}"))
 }
 
 /// Set where nothing may be skipped, as `tests/run` does.

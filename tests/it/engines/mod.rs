@@ -15,6 +15,7 @@ use hocphi::clock::{Clock, Day, Instant};
 use hocphi::ids::Ids;
 use hocphi::sealing::SealingKey;
 use hocphi::store::{Db, Durability};
+use sqlx::{Connection, PgConnection};
 
 /// A fresh database on each engine that can be had. PostgreSQL is the server named by
 /// `HOCPHI_TEST_POSTGRES` (an address without database name, as `tests/run` provides it).
@@ -25,31 +26,34 @@ pub async fn fresh_databases() -> Vec<(Db, Keep)> {
         .await
         .expect("an embedded database");
     let mut found = vec![(sqlite, Keep(Some(folder)))];
-    match std::env::var("HOCPHI_TEST_POSTGRES") {
-        Ok(server) => {
-            let name = format!("t{}", hocphi::ids::Ids::from_system().token());
-            let admin = Db::open(&format!("{server}/postgres"))
-                .await
-                .expect("the test server");
-            let Db::Postgres(pool) = &admin else {
-                panic!("HOCPHI_TEST_POSTGRES names a PostgreSQL server")
-            };
-            sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-                .execute(pool)
-                .await
-                .expect("a fresh database");
-            admin.close().await;
-            let postgres = Db::open(&format!("{server}/{name}"))
-                .await
-                .expect("a migrated database");
-            found.push((postgres, Keep(None)));
-        }
-        Err(_) if std::env::var_os("HOCPHI_TEST_ALL").is_some() => {
-            panic!("HOCPHI_TEST_POSTGRES must be set")
-        }
-        Err(_) => eprintln!("skipped on PostgreSQL: HOCPHI_TEST_POSTGRES is not set"),
+    if let Some(address) = empty_postgres().await {
+        let postgres = Db::open(&address).await.expect("a migrated database");
+        found.push((postgres, Keep(None)));
     }
     found
+}
+
+/// The address of an empty PostgreSQL database; `None`, with a message, without a server for tests.
+pub async fn empty_postgres() -> Option<String> {
+    let Ok(server) = std::env::var("HOCPHI_TEST_POSTGRES") else {
+        assert!(
+            std::env::var_os("HOCPHI_TEST_ALL").is_none(),
+            "HOCPHI_TEST_POSTGRES must be set"
+        );
+        eprintln!("skipped on PostgreSQL: HOCPHI_TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("t{}", Ids::from_system().token());
+    // Not through `Db`, which would bring a schema into the server's own database.
+    let mut server_itself = PgConnection::connect(&format!("{server}/postgres"))
+        .await
+        .expect("the test server");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut server_itself)
+        .await
+        .expect("a fresh database");
+    server_itself.close().await.expect("the test server");
+    Some(format!("{server}/{name}"))
 }
 
 /// Keeps a temporary database alive as long as the test.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hocphi::ids::SchoolId;
 use hocphi::store::{Db, StoreError, Tx};
 
+use crate::engines::empty_postgres;
 use crate::program::{self, Said, hocphi, ledger_check, run};
 
 const PAYMENTS: u64 = 150;
@@ -24,7 +25,7 @@ async fn the_demonstration_keeps_every_invariant_on_sqlite_and_tampering_is_foun
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_keeps_every_invariant_on_postgresql_and_tampering_is_found() {
     let _turn = program::TURN.lock().await;
-    let Some(database) = program::empty_postgres().await else {
+    let Some(database) = empty_postgres().await else {
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

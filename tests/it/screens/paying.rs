@@ -93,6 +93,9 @@ async fn the_vnpay_button_leads_there_and_back_with_scripts_and_without() {
 
     let phone = driver.phone().await;
     let (link, _) = &stage.bills[1];
+    phone.go(link).await;
+    let amount = plain(&phone.text(".to-pay strong").await);
+    lines_add_up(&phone, &amount).await;
     through_vnpay(&phone, link, "vnpay").await;
     phone
         .text_with("#status .status-head", PAID, PATIENCE)
