@@ -106,12 +106,12 @@ impl Sum for Vnd {
     }
 }
 
-/// Written as Vietnamese readers expect: `683.100 ₫`.
+/// Written as Vietnamese readers expect: `683.100 ₫`, with a true minus sign.
 impl fmt::Display for Vnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.unsigned_abs().to_string();
         if self.0 < 0 {
-            f.write_str("-")?;
+            f.write_str("−")?;
         }
         for (place, digit) in digits.chars().enumerate() {
             if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -137,7 +137,7 @@ mod tests {
     fn amounts_are_grouped_by_thousands() {
         let written = |dong| Vnd::new(dong).to_string().replace('\u{a0}', " ");
         assert_eq!(written(683_100), "683.100 ₫");
-        assert_eq!(written(-1_000), "-1.000 ₫");
+        assert_eq!(written(-1_000), "−1.000 ₫");
         assert_eq!(written(0), "0 ₫");
         assert_eq!(written(999), "999 ₫");
         assert_eq!(written(9_999_999_999_999), "9.999.999.999.999 ₫");

@@ -70,6 +70,7 @@ async fn post_in(
     schools: &BTreeSet<SchoolId>,
 ) -> Result<Vec<Receipt>, PostError> {
     let now = poster.clock.now();
+    tx.join_by_index().await?;
     let schools: Vec<SchoolId> = schools.iter().cloned().collect();
     let mut heads = ledger::lock_heads(tx, &schools).await?;
     let mut books = snapshot::read(tx, arrivals, charts.clone()).await?;

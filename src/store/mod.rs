@@ -280,6 +280,25 @@ impl Tx {
         self.sql(text)
     }
 
+    /// Makes every join of this transaction go by index. For small batches against large tables:
+    /// PostgreSQL cannot know how few rows a `ROWS(…)` holds and would read whole tables for it,
+    /// the more willingly the fresher its statistics are missing. SQLite does so by itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the engine.
+    pub async fn join_by_index(&mut self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            self.sql(
+                "SELECT set_config('enable_hashjoin', 'off', TRUE),
+                        set_config('enable_mergejoin', 'off', TRUE),
+                        set_config('enable_seqscan', 'off', TRUE)",
+            )
+            .run()
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn commit(self) -> Result<(), StoreError> {
         match self.inner {
             TxInner::Sqlite(tx) => tx.commit().await?,

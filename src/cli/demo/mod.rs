@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 
 use proof::Verdict;
@@ -20,6 +20,9 @@ use story::Told;
 
 /// How long invoices may take to be issued and coded after the last payment.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Says that a folder's files are those of a demonstration and may be replaced by the next one.
+const MARK: &str = ".hocphi-demo";
 
 /// Families of each school that paid at the counter before the demonstration opens.
 const CASH_FAMILIES: i64 = 5;
@@ -79,14 +82,29 @@ impl Folder {
         };
         std::fs::create_dir_all(&path)
             .with_context(|| format!("không tạo được thư mục {}", path.display()))?;
-        for left in [
+        // Only what a demonstration left is replaced: an installation has no such mark.
+        let mark = path.join(MARK);
+        let left = [
             "hocphi.db",
             "hocphi.db-wal",
             "hocphi.db-shm",
             "summary.json",
             "master.key",
-        ] {
-            remove(&path.join(left))?;
+        ];
+        if !mark.exists()
+            && let Some(name) = left
+                .iter()
+                .chain(&["invoices"])
+                .find(|name| path.join(name).exists())
+        {
+            bail!(
+                "{} có sẵn {name}, không phải của bản trình diễn: hãy chọn thư mục khác",
+                path.display()
+            );
+        }
+        std::fs::write(&mark, "hocphi demo\n")?;
+        for name in left {
+            remove(&path.join(name))?;
         }
         let invoices = path.join("invoices");
         if invoices.is_dir() {

@@ -103,6 +103,7 @@ status-nothing-due = Nothing to pay
 status-nothing-due-note = Everything on this bill is exempt or fully supported.
 status-cancelled = Cancelled
 status-cancelled-note = Please do not pay this bill. Ask the school for the new one.
+status-ask-again = See the state again
 status-invoice-coming = The e-invoice is being issued…
 status-invoice = Invoice no.
 status-symbol = symbol

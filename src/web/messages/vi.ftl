@@ -103,6 +103,7 @@ status-nothing-due = Không phải nộp
 status-nothing-due-note = Các khoản trên phiếu đã được miễn hoặc hỗ trợ toàn bộ.
 status-cancelled = Phiếu đã hủy
 status-cancelled-note = Xin đừng nộp tiền theo phiếu này. Hãy hỏi nhà trường về phiếu thay thế.
+status-ask-again = Xem lại tình trạng
 status-invoice-coming = Đang lập hóa đơn điện tử…
 status-invoice = Hóa đơn số
 status-symbol = ký hiệu
