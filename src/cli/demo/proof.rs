@@ -1,7 +1,7 @@
 //! The invariants of a run, checked from the outside: database, files, and other programs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
@@ -10,11 +10,15 @@ use hocphi::invoices::verify::Trust;
 use hocphi::{invoices, ledger, payments};
 use hocphi_sandbox::Sandbox;
 use tokio::process::Command;
+use tokio::task::{JoinError, JoinSet};
 
 use super::story::Told;
 
 /// Compiled and run by the JVM's own launcher: an XML signature library nobody here wrote.
 const JAVA_VERIFIER: &str = include_str!("VerifyInvoices.java");
+
+/// Processes that verify at the same time.
+const XMLSEC1_AT_ONCE: usize = 4;
 
 /// One invariant and what was found against it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -259,44 +263,58 @@ async fn xmlsec1(folder: &Path) -> Result<Verdict> {
     if !runs("xmlsec1", "--version").await {
         return Ok(Verdict::skipped(INVARIANT, "không có xmlsec1"));
     }
-    let files = files(folder)?;
     let mut faults = Vec::new();
     let mut checked = 0;
-    for file in &files {
-        let text = tokio::fs::read_to_string(file).await?;
+    let mut running: JoinSet<Result<Option<String>>> = JoinSet::new();
+    for file in files(folder)? {
+        let text = tokio::fs::read_to_string(&file).await?;
         // The seller's signature and, on a coded invoice, the authority's.
         for node in ["NBan", "CQT"] {
-            if !text.contains(&format!("<{node}><Signature")) {
-                if node == "NBan" {
-                    faults.push(format!("{}: no seller signature", file.display()));
-                }
-                continue;
-            }
-            checked += 1;
-            let output = Command::new("xmlsec1")
-                .args([
-                    "--verify",
-                    "--insecure",
-                    "--id-attr:Id",
-                    "DLHDon",
-                    "--id-attr:Id",
-                    "MCCQT",
-                ])
-                .args(["--id-attr:Id", "http://www.w3.org/2000/09/xmldsig#:Object"])
-                .arg("--node-xpath")
-                .arg(format!(
-                    "//*[local-name()='{node}']/*[local-name()='Signature']"
-                ))
-                .arg(file)
-                .output()
-                .await?;
-            if !output.status.success() {
-                let why = String::from_utf8_lossy(&output.stderr);
-                faults.push(format!("{} {node}: {}", file.display(), why.trim()));
+            if text.contains(&format!("<{node}><Signature")) {
+                checked += 1;
+                running.spawn(xmlsec1_accepts(file.clone(), node));
+            } else if node == "NBan" {
+                faults.push(format!("{}: no seller signature", file.display()));
             }
         }
+        while running.len() >= XMLSEC1_AT_ONCE {
+            collect(running.join_next().await, &mut faults)?;
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        collect(Some(ended), &mut faults)?;
     }
     Ok(Verdict::new(INVARIANT, checked, faults))
+}
+
+fn collect(
+    ended: Option<Result<Result<Option<String>>, JoinError>>,
+    faults: &mut Vec<String>,
+) -> Result<()> {
+    if let Some(ended) = ended {
+        faults.extend(ended??);
+    }
+    Ok(())
+}
+
+/// What xmlsec1 has against one signature of a file.
+async fn xmlsec1_accepts(file: PathBuf, node: &'static str) -> Result<Option<String>> {
+    let output = Command::new("xmlsec1")
+        .args(["--verify", "--insecure"])
+        .args(["--id-attr:Id", "DLHDon", "--id-attr:Id", "MCCQT"])
+        .args(["--id-attr:Id", "http://www.w3.org/2000/09/xmldsig#:Object"])
+        .arg("--node-xpath")
+        .arg(format!(
+            "//*[local-name()='{node}']/*[local-name()='Signature']"
+        ))
+        .arg(&file)
+        .output()
+        .await?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let why = String::from_utf8_lossy(&output.stderr);
+    Ok(Some(format!("{} {node}: {}", file.display(), why.trim())))
 }
 
 async fn java(folder: &Path) -> Result<Verdict> {

@@ -426,9 +426,10 @@ impl Stage {
             .await?;
         for (unit, code, name) in offices {
             let login = format!("quanly.{}", code.to_lowercase());
-            people::create_user(&self.app, &login, PASSWORD, &name, Role::Office, &unit).await?;
+            let who = format!("Cán bộ {name}");
+            people::create_user(&self.app, &login, PASSWORD, &who, Role::Office, &unit).await?;
             self.logins.push(Login {
-                who: name,
+                who,
                 login,
                 password: PASSWORD,
             });

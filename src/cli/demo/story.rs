@@ -126,10 +126,7 @@ pub async fn play(stage: Arc<Stage>, payments: usize, seed: u64) -> Result<Told>
         } else {
             act
         };
-        movements += match act {
-            Act::BankInTwoParts | Act::BankTwice => 2,
-            _ => 1,
-        };
+        movements += act.movements();
         *told.acts.entry(act).or_default() += 1;
         scenes.push((act, cast, rng.random()));
     }
