@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::cli::serve::{router, start_jobs};
+use crate::cli::serve::{answering_at_once, router, start_jobs};
 
 const TAX_TOKEN: &str = "sandbox-tvan-token";
 /// The transmission provider's code in our envelopes.
@@ -226,10 +226,12 @@ impl Stage {
             .into_make_service_with_connect_info::<SocketAddr>();
         let mut stopped = stopped;
         self.tasks.push(tokio::spawn(async move {
-            let served = axum::serve(listener, service).with_graceful_shutdown(async move {
-                // An error means that the stage is gone, which is a reason to stop as well.
-                let _ = stopped.wait_for(|stop| *stop).await;
-            });
+            let served = axum::serve(answering_at_once(listener), service).with_graceful_shutdown(
+                async move {
+                    // An error means that the stage is gone, which is a reason to stop as well.
+                    let _ = stopped.wait_for(|stop| *stop).await;
+                },
+            );
             if let Err(error) = served.await {
                 tracing::error!(%error, "the gateway stopped serving");
             }
