@@ -428,7 +428,7 @@ impl Stage {
             .await?;
         for (unit, code, name) in offices {
             let login = format!("quanly.{}", code.to_lowercase());
-            let who = format!("Cán bộ {name}");
+            let who = name;
             people::create_user(&self.app, &login, PASSWORD, &who, Role::Office, &unit).await?;
             self.logins.push(Login {
                 who,
