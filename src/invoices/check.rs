@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::check_store as store;
 use super::rules::{DocumentRule, Policy, wants_invoice};
-use super::store;
 use crate::clock::Day;
 use crate::ids::SchoolId;
 use crate::schools::parameters::{self, Parameters};

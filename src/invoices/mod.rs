@@ -8,6 +8,7 @@
 //! `xml/invoice.rs` at its place in the table, and allow it in `verify/schema.rs`.
 
 pub mod check;
+mod check_store;
 pub mod document;
 pub mod jobs;
 pub mod messages;

@@ -1,0 +1,79 @@
+//! Statements of the checker: what contradicts itself, and what is missing.
+
+use crate::clock::Day;
+use crate::ids::{PaymentId, SchoolId};
+use crate::invoices::rules::DocumentRule;
+use crate::store::{Db, StoreError};
+
+/// Series whose numbers are not exactly 1 to the last one.
+pub(super) async fn broken_series(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT s.school_id, s.form || s.symbol
+           FROM invoice_series s
+           LEFT JOIN (SELECT school_id, form, symbol, COUNT(*) AS count, MIN(number) AS first,
+                             MAX(number) AS last
+                        FROM invoice GROUP BY school_id, form, symbol) i
+             ON i.school_id = s.school_id AND i.form = s.form AND i.symbol = s.symbol
+          WHERE COALESCE(i.count, 0) <> s.last_number OR COALESCE(i.last, 0) <> s.last_number
+             OR COALESCE(i.first, 1) <> 1",
+    )
+    .all()
+    .await
+}
+
+/// Invoices whose total is not the sum of the collected money they document.
+pub(super) async fn differing_totals(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.form || i.symbol || '-' || i.number
+           FROM invoice i
+           LEFT JOIN (SELECT school_id, invoice_id, SUM(amount) AS amount
+                        FROM invoice_line GROUP BY school_id, invoice_id) l
+             ON l.school_id = i.school_id AND l.invoice_id = i.invoice_id
+          WHERE COALESCE(l.amount, 0) <> i.total",
+    )
+    .all()
+    .await
+}
+
+/// Invoice lines that document another amount than was allocated, or of another payment.
+pub(super) async fn unfounded_lines(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT l.school_id, l.payment_id || '/' || l.seq
+           FROM invoice_line l
+           JOIN invoice i ON i.school_id = l.school_id AND i.invoice_id = l.invoice_id
+           LEFT JOIN allocation a ON a.school_id = l.school_id AND a.payment_id = l.payment_id
+                                 AND a.seq = l.seq AND a.target = 'BILL_LINE'
+          WHERE a.amount IS NULL OR a.amount <> l.amount OR i.payment_id <> l.payment_id",
+    )
+    .all()
+    .await
+}
+
+/// Settled money of a bill line that no invoice documents and no job is about to.
+#[derive(sqlx::FromRow)]
+pub(super) struct Undocumented {
+    pub school_id: SchoolId,
+    pub payment_id: PaymentId,
+    pub seq: i64,
+    pub paid_day: Day,
+    pub document_rule: DocumentRule,
+}
+
+pub(super) async fn undocumented(db: &Db) -> Result<Vec<Undocumented>, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.payment_id, a.seq, p.paid_day, b.document_rule
+           FROM allocation a
+           JOIN payment p ON p.school_id = a.school_id AND p.payment_id = a.payment_id
+           JOIN bill_line b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+                           AND b.line_no = a.line_no
+           LEFT JOIN invoice_line l ON l.school_id = a.school_id AND l.payment_id = a.payment_id
+                                   AND l.seq = a.seq
+           LEFT JOIN job j ON j.kind = 'invoice.issue' AND j.school_id = a.school_id
+                          AND j.subject = a.payment_id
+          WHERE a.target = 'BILL_LINE' AND l.seq IS NULL AND j.job_id IS NULL
+            AND b.document_rule <> 'NONE'
+          ORDER BY a.school_id, a.payment_id, a.seq",
+    )
+    .all()
+    .await
+}
