@@ -12,10 +12,31 @@ use crate::stored_as_text;
 pub enum EntryKind {
     /// Money came in and was allocated, credited or parked.
     PaymentReceived,
+    /// A bank or provider took money of a payment back, or an accountant undid a payment.
+    PaymentTakenBack,
+    /// An intermediary's money reached the school's account.
+    PaymentSettled,
+    /// Parked money found its owner.
+    SuspenseAssigned,
+    /// A pupil's credit settled a bill.
+    CreditUsed,
+    /// Money left bills, credit or suspense and is owed to the payer.
+    RefundRequested,
+    /// What was owed to the payer was paid out.
+    RefundPaid,
+    /// A refund came to nothing: the money lies again where it was.
+    RefundCancelled,
 }
 
 stored_as_text!(EntryKind {
     PaymentReceived = "PAYMENT_RECEIVED",
+    PaymentTakenBack = "PAYMENT_TAKEN_BACK",
+    PaymentSettled = "PAYMENT_SETTLED",
+    SuspenseAssigned = "SUSPENSE_ASSIGNED",
+    CreditUsed = "CREDIT_USED",
+    RefundRequested = "REFUND_REQUESTED",
+    RefundPaid = "REFUND_PAID",
+    RefundCancelled = "REFUND_CANCELLED",
 });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +63,7 @@ pub struct Posting {
     pub source_id: String,
     pub booked_day: Day,
     pub posted_at: Instant,
+    reverses: Option<i64>,
     lines: Vec<Line>,
 }
 
@@ -93,8 +115,20 @@ impl Posting {
             source_id,
             booked_day,
             posted_at,
+            reverses: None,
             lines,
         })
+    }
+
+    /// Names the entry of this school that is undone, in whole or in part.
+    #[must_use]
+    pub const fn reversing(mut self, seq: i64) -> Self {
+        self.reverses = Some(seq);
+        self
+    }
+
+    pub const fn reverses(&self) -> Option<i64> {
+        self.reverses
     }
 
     pub fn lines(&self) -> &[Line] {

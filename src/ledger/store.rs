@@ -112,7 +112,7 @@ pub async fn append(
             source_id: &posting.source_id,
             booked_day: posting.booked_day,
             posted_at: posting.posted_at,
-            reverses: None,
+            reverses: posting.reverses(),
             lines: &lines,
         });
         let seq = head.last_seq + 1;
@@ -125,6 +125,7 @@ pub async fn append(
             &posting.source_id,
             posting.booked_day,
             posting.posted_at,
+            posting.reverses(),
             previous,
             digest,
         ));
@@ -151,10 +152,12 @@ pub async fn append(
     }
     tx.sql(
         "INSERT INTO journal_entry
-                (school_id, seq, kind, source_id, booked_day, posted_at, prev_digest, digest)
-         SELECT school_id, seq, kind, source_id, booked_day, posted_at, prev_digest, digest
+                (school_id, seq, kind, source_id, booked_day, posted_at, reverses, prev_digest,
+                 digest)
+         SELECT school_id, seq, kind, source_id, booked_day, posted_at, reverses, prev_digest,
+                digest
            FROM ROWS($1: school_id TEXT, seq BIGINT, kind TEXT, source_id TEXT, booked_day DAY,
-                     posted_at INSTANT, prev_digest TEXT, digest TEXT) AS r",
+                     posted_at INSTANT, reverses BIGINT, prev_digest TEXT, digest TEXT) AS r",
     )
     .bind(rows(entries))
     .run()
