@@ -2,8 +2,8 @@
 //! passed to whoever needs to know what time it is.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 use time::format_description::BorrowedFormatItem;
@@ -172,6 +172,17 @@ pub struct Clock(Source);
 enum Source {
     System,
     Settable(Arc<AtomicI64>),
+    Node(Arc<Node>),
+}
+
+/// A clock that runs on from a moment at the machine's even pace, whatever happens to the system's
+/// time of day in between.
+#[derive(Debug)]
+struct Node {
+    /// The moment it was last told, and the machine's own count then.
+    anchor: RwLock<(Instant, std::time::Instant)>,
+    /// Microseconds by which the system's time of day is read wrongly on purpose; 0 in production.
+    shift: AtomicI64,
 }
 
 impl Clock {
@@ -184,18 +195,51 @@ impl Clock {
         Self(Source::Settable(Arc::new(AtomicI64::new(start.micros()))))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that may read the system clock"
-    )]
+    /// The clock of a node, which [`follow`](Self::follow)s what it is told. Begins with the
+    /// system's time.
+    pub fn node() -> Self {
+        Self(Source::Node(Arc::new(Node {
+            anchor: RwLock::new((system_time(), std::time::Instant::now())),
+            shift: AtomicI64::new(0),
+        })))
+    }
+
     pub fn now(&self) -> Instant {
         match &self.0 {
-            Source::System => Instant(
-                (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000)
-                    .try_into()
-                    .unwrap_or(i64::MAX),
-            ),
+            Source::System => system_time(),
             Source::Settable(micros) => Instant(micros.load(Ordering::SeqCst)),
+            Source::Node(node) => {
+                let (told, then) = *node.anchor.read().unwrap_or_else(PoisonError::into_inner);
+                let since = i64::try_from(then.elapsed().as_micros()).unwrap_or(i64::MAX);
+                Instant(told.0.saturating_add(since))
+            }
+        }
+    }
+
+    /// What the machine takes for the time of day.
+    pub fn time_of_day(&self) -> Instant {
+        match &self.0 {
+            Source::Node(node) => Instant(
+                system_time()
+                    .0
+                    .saturating_add(node.shift.load(Ordering::SeqCst)),
+            ),
+            Source::System | Source::Settable(_) => self.now(),
+        }
+    }
+
+    /// Makes a node's clock go on from here; other clocks stay what they are.
+    pub fn follow(&self, told: Instant) {
+        if let Source::Node(node) = &self.0 {
+            *node.anchor.write().unwrap_or_else(PoisonError::into_inner) =
+                (told, std::time::Instant::now());
+        }
+    }
+
+    /// Makes a node read the system's time of day wrongly by so many seconds, to show that it copes.
+    pub fn shift_system(&self, seconds: i64) {
+        if let Source::Node(node) = &self.0 {
+            node.shift.store(seconds * 1_000_000, Ordering::SeqCst);
         }
     }
 
@@ -212,9 +256,33 @@ impl Clock {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may read the system clock"
+)]
+fn system_time() -> Instant {
+    Instant(
+        (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000)
+            .try_into()
+            .unwrap_or(i64::MAX),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_keeps_its_pace_when_the_time_of_day_jumps_and_follows_what_it_is_told() {
+        let clock = Clock::node();
+        let before = clock.now();
+        clock.shift_system(-3 * 3600);
+        assert!(clock.now() >= before, "the jump reached the node");
+        assert!(clock.time_of_day() < before.plus_seconds(-3 * 3600 + 60));
+        let told = before.plus_seconds(7200);
+        clock.follow(told);
+        assert!(clock.now() >= told && clock.now() < told.plus_seconds(60));
+    }
 
     #[test]
     fn the_day_turns_at_midnight_in_vietnam_not_in_utc() {

@@ -12,6 +12,7 @@ mod lines;
 mod memo;
 mod serve;
 mod setup;
+mod timekeeper;
 mod vietqr;
 
 use std::process::ExitCode;

@@ -29,6 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::timekeeper;
+
 /// Which installation a command works on.
 #[derive(Debug, ClapArgs)]
 pub struct Place {
@@ -74,6 +76,10 @@ pub struct Args {
     /// Leave invoices and other jobs to other nodes on the same database.
     #[arg(long)]
     no_jobs: bool,
+    /// A file with seconds by which this node reads its machine's time of day wrongly.
+    #[cfg(feature = "sandbox")]
+    #[arg(long, hide = true, value_name = "FILE")]
+    clock_shift: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
@@ -88,11 +94,22 @@ async fn serve(args: Args) -> Result<ExitCode> {
     let app = open(&config).await?;
     let exchange = config.tax.as_ref().map(exchange_of).transpose()?;
     let (stop, stopped) = watch::channel(false);
-    let jobs = if args.no_jobs {
-        Vec::new()
-    } else {
-        start_jobs(&app, exchange, stopped)
-    };
+    #[cfg(feature = "sandbox")]
+    if let Some(file) = args.clock_shift {
+        shift_clock(&app.clock, &file);
+        let clock = app.clock.clone();
+        tokio::spawn(async move {
+            loop {
+                shift_clock(&clock, &file);
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        });
+    }
+    let mut jobs =
+        vec![timekeeper::start(app.db.clone(), app.clock.clone(), stopped.clone()).await?];
+    if !args.no_jobs {
+        jobs.extend(start_jobs(&app, exchange, stopped));
+    }
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("không mở được cổng {}", config.server.listen))?;
@@ -110,6 +127,16 @@ async fn serve(args: Args) -> Result<ExitCode> {
     }
     app.db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "sandbox")]
+fn shift_clock(clock: &Clock, file: &Path) {
+    let seconds = std::fs::read_to_string(file).ok();
+    clock.shift_system(
+        seconds
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0),
+    );
 }
 
 /// Sends answers as soon as they are written: waiting to fill a packet (Nagle) and the other side's
@@ -186,7 +213,7 @@ async fn open(config: &Config) -> Result<App> {
     }
     Ok(App::assemble(Parts {
         db,
-        clock: Clock::system(),
+        clock: Clock::node(),
         ids,
         seal,
         http: HttpOut::new()?,

@@ -10,7 +10,8 @@ use crate::ids::JobId;
 use crate::store::{Db, StoreError, Tx};
 
 const BATCH_MAX: i64 = 64;
-const LEASE_SECONDS: i64 = 60;
+/// How long a node has for a batch before others may take it.
+pub(super) const LEASE_SECONDS: i64 = 60;
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const ATTEMPTS_MAX: i64 = 30;
 const BACKOFF_SECONDS_MAX: i64 = 600;
@@ -63,7 +64,8 @@ impl Runner {
                     }
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::error!(job.kind = handler.kind(), %error, "jobs cannot be read");
+                        let code = error.code();
+                        tracing::error!(job.kind = handler.kind(), %error, code, "jobs cannot be read");
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 }

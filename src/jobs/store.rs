@@ -1,5 +1,6 @@
 //! Every SQL statement of jobs.
 
+use super::runner::LEASE_SECONDS;
 use super::{Job, NewJob};
 use crate::clock::Instant;
 use crate::ids::{Ids, JobId};
@@ -52,14 +53,14 @@ pub(super) async fn claim(
           WHERE job_id IN (
                 SELECT job_id FROM job
                  WHERE kind = $1 AND state = 'READY' AND run_at <= $2
-                   AND (leased_until IS NULL OR leased_until <= $2)
+                   AND (leased_until IS NULL OR leased_until <= $2 OR leased_until > $5)
                  ORDER BY run_at, job_id LIMIT $4)
          RETURNING job_id, school_id, subject, attempts",
         "UPDATE job SET leased_until = $3, attempts = attempts + 1
           WHERE job_id IN (
                 SELECT job_id FROM job
                  WHERE kind = $1 AND state = 'READY' AND run_at <= $2
-                   AND (leased_until IS NULL OR leased_until <= $2)
+                   AND (leased_until IS NULL OR leased_until <= $2 OR leased_until > $5)
                  ORDER BY run_at, job_id LIMIT $4
                    FOR UPDATE SKIP LOCKED)
          RETURNING job_id, school_id, subject, attempts",
@@ -68,8 +69,14 @@ pub(super) async fn claim(
     .bind(now)
     .bind(leased_until)
     .bind(limit)
+    .bind(beyond(now))
     .all()
     .await
+}
+
+/// No lease reaches beyond this moment, unless the clock of who took it was wrong.
+fn beyond(now: Instant) -> Instant {
+    now.plus_seconds(10 * LEASE_SECONDS)
 }
 
 /// Whether anything of a kind is due: a read, so that idle runners do not disturb the writer.
@@ -78,11 +85,12 @@ pub(super) async fn any_due(db: &Db, kind: &str, now: Instant) -> Result<bool, S
         .sql(
             "SELECT job_id FROM job
               WHERE kind = $1 AND state = 'READY' AND run_at <= $2
-                AND (leased_until IS NULL OR leased_until <= $2)
+                AND (leased_until IS NULL OR leased_until <= $2 OR leased_until > $3)
               LIMIT 1",
         )
         .bind(kind.to_owned())
         .bind(now)
+        .bind(beyond(now))
         .optional()
         .await?;
     Ok(found.is_some())

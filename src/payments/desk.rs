@@ -6,12 +6,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::books::{Arrival, Receipt};
 use super::posting::{Poster, post};
+use crate::store::Trouble;
 
 /// How long the first notice of a batch waits for company.
 const GATHER: Duration = Duration::from_millis(2);
 const BATCH_MAX: usize = 512;
 /// Notices that may wait; beyond, the provider is asked to come again.
 const QUEUE_MAX: usize = 8_192;
+
+/// How long a batch may take before its providers are told to come again: a server that went away
+/// without a word, or a commit that waits for a standby.
+const POSTING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The desk cannot take more now: answer 503 and let the provider repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,37 +83,67 @@ async fn post_batch(poster: &Poster, batch: Vec<Waiting>) {
         .into_iter()
         .map(|waiting| (waiting.arrival, waiting.answer))
         .unzip();
-    if let Some(receipts) = guarded(poster, arrivals.clone()).await {
-        for (answer, receipt) in answers.into_iter().zip(receipts) {
-            // The caller may have hung up; what it would have heard is in the database.
-            let _ = answer.send(Some(receipt));
+    let failed = match guarded(poster, arrivals.clone()).await {
+        Ok(receipts) => {
+            for (answer, receipt) in answers.into_iter().zip(receipts) {
+                // The caller may have hung up; what it would have heard is in the database.
+                let _ = answer.send(Some(receipt));
+            }
+            return;
         }
-        return;
-    }
-    // One poisoned notice must not fail its neighbours: each gets a transaction of its own.
-    let alone = arrivals.len() == 1;
+        Err(failed) => failed,
+    };
+    // One poisoned notice must not fail its neighbours: each gets a transaction of its own. When the
+    // database itself is in trouble nobody is to blame, and all must come again.
+    let alone = arrivals.len() == 1 || failed == Failed::Database;
     for (arrival, answer) in arrivals.into_iter().zip(answers) {
         let receipts = match alone {
             true => None,
-            false => guarded(poster, vec![arrival]).await,
+            false => guarded(poster, vec![arrival]).await.ok(),
         };
         let _ = answer.send(receipts.and_then(|receipts| receipts.into_iter().next()));
     }
 }
 
+/// Why a batch was not posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failed {
+    /// The database is away, full or silent: whether the batch was posted is unknown, and the same
+    /// notice again finds out.
+    Database,
+    /// Something in the batch.
+    Batch,
+}
+
 /// Posts in a task of its own: a panic, which is a defect of ours, must not close the desk.
-async fn guarded(poster: &Poster, arrivals: Vec<Arrival>) -> Option<Vec<Receipt>> {
+async fn guarded(poster: &Poster, arrivals: Vec<Arrival>) -> Result<Vec<Receipt>, Failed> {
     let size = arrivals.len();
     let poster = poster.clone();
-    match tokio::spawn(async move { post(&poster, arrivals).await }).await {
-        Ok(Ok(receipts)) => Some(receipts),
-        Ok(Err(error)) => {
-            tracing::error!(%error, size, "notices could not be posted together");
-            None
+    let posting = tokio::spawn(async move {
+        tokio::time::timeout(POSTING_TIMEOUT, post(&poster, arrivals)).await
+    });
+    match posting.await {
+        Ok(Ok(Ok(receipts))) => Ok(receipts),
+        Ok(Ok(Err(error))) => {
+            let code = error.code();
+            tracing::error!(%error, code, size, "notices could not be posted together");
+            Err(match error.trouble() {
+                Some(_) => Failed::Database,
+                None => Failed::Batch,
+            })
+        }
+        Ok(Err(_)) => {
+            let code = Trouble::Unreachable.code();
+            tracing::error!(
+                code,
+                size,
+                "posting takes too long, notices must come again"
+            );
+            Err(Failed::Database)
         }
         Err(panic) => {
-            tracing::error!(%panic, size, "posting ended early");
-            None
+            tracing::error!(%panic, code = "posting_panic", size, "posting ended early");
+            Err(Failed::Batch)
         }
     }
 }

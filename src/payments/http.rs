@@ -277,6 +277,7 @@ async fn pay(
         }
         // Somebody paid meanwhile: the bill says so.
         Err(service::PayError::NothingDue) => Ok(Redirect::to(&format!("/b/{key}"))),
+        Err(service::PayError::Store(error)) => Err(error.into()),
         Err(error) => Err(PageError::Internal(format!("checkout: {error}"))),
     }
 }

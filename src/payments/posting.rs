@@ -6,11 +6,11 @@ use super::books::{Arrival, Chart, Receipt};
 use super::chart::Charts;
 use super::{posting_store, rules, snapshot};
 use crate::clock::Clock;
-use crate::fees;
+use crate::fees::service::{self as fees, FeeError};
 use crate::ids::{Ids, SchoolId};
 use crate::jobs::{self, NewJob, Wake};
 use crate::ledger;
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{Db, StoreError, Trouble, Tx};
 
 /// The job that issues the invoice of a payment; `invoices` owns its handler.
 pub const ISSUE_INVOICE: &str = "invoice.issue";
@@ -20,7 +20,25 @@ pub enum PostError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("bills cannot be priced for the day of payment: {0}")]
-    Pricing(#[from] fees::service::FeeError),
+    Pricing(#[from] FeeError),
+}
+
+impl PostError {
+    /// What is wrong with the database's surroundings, when nothing is wrong with the notices.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Store(error) | Self::Pricing(FeeError::Store(error)) => error.trouble(),
+            Self::Pricing(_) => None,
+        }
+    }
+
+    /// Stable, for logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) | Self::Pricing(FeeError::Store(error)) => error.code(),
+            Self::Pricing(_) => "posting_pricing",
+        }
+    }
 }
 
 /// What posting needs.
@@ -78,7 +96,7 @@ async fn post_in(
     let stale = snapshot::stale_bills(tx, &books, arrivals).await?;
     if !stale.is_empty() {
         for (paid_on, bills) in stale {
-            fees::service::reprice(tx, &bills, paid_on).await?;
+            fees::reprice(tx, &bills, paid_on).await?;
         }
         books = snapshot::read(tx, arrivals, charts.clone()).await?;
     }

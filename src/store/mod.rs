@@ -5,28 +5,34 @@
 //! rows enter a statement through `ROWS($1: name TYPE, …)`, see [`rows`].
 
 mod migrate;
+mod primary;
 mod query;
 mod rows;
+mod trouble;
 mod types;
 
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
 
+use crate::clock::Instant;
+
 pub use query::Query;
 pub use rows::{Row, engine_text, rows};
+pub use trouble::Trouble;
 pub use types::{Bind, Engine, Record};
 
 /// Conflicts of serialisation are repeated this often before they are reported.
 const CONFLICT_RETRIES_MAX: u32 = 8;
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a caller waits for a connection while the server is away or all are taken.
+const POSTGRES_WAIT: Duration = Duration::from_secs(10);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A failure of the database or of what is stored in it.
@@ -36,6 +42,8 @@ pub enum StoreError {
     Sql(#[from] sqlx::Error),
     #[error("database address {address:?} is not understood: use sqlite://FILE or postgres://…")]
     Address { address: String },
+    #[error("no address of the database answers as a primary")]
+    NoPrimary,
     #[error("no database file {file:?}")]
     Missing { file: String },
     #[error("migration: {0}")]
@@ -46,6 +54,33 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What is wrong with the machine, when it is not us: the same call may succeed later.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Sql(error)
+            | Self::Migration(
+                sqlx::migrate::MigrateError::Execute(error)
+                | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
+            ) => Trouble::of(error),
+            Self::NoPrimary => Some(Trouble::Unreachable),
+            _ => None,
+        }
+    }
+
+    /// Stable, for logs and for programs.
+    pub fn code(&self) -> &'static str {
+        match self.trouble() {
+            Some(trouble) => trouble.code(),
+            None if self.is_conflict() => "database_conflict",
+            None => match self {
+                Self::Address { .. } | Self::Missing { .. } => "database_address",
+                Self::Migration(_) => "database_migration",
+                Self::Contradiction(_) => "database_contradiction",
+                Self::Sql(_) | Self::NoPrimary => "database_error",
+            },
+        }
+    }
+
     /// Another writer was faster and the whole transaction may simply be repeated.
     pub fn is_conflict(&self) -> bool {
         let Self::Sql(sqlx::Error::Database(error)) = self else {
@@ -80,7 +115,9 @@ pub enum Durability {
 }
 
 impl Db {
-    /// Opens `sqlite://FILE` (created when missing) or `postgres://…`, and brings the schema up to date.
+    /// Opens `sqlite://FILE` (created when missing) or `postgres://…`, and brings the schema up to
+    /// date. Several addresses of one PostgreSQL, separated by commas, are a primary and its
+    /// standbys: see [`primary`].
     ///
     /// # Errors
     /// [`StoreError`] when the address is not understood, the server does not answer, or a migration fails.
@@ -112,14 +149,15 @@ impl Db {
         let db = if let Some(file) = address.strip_prefix("sqlite://") {
             Self::open_sqlite(Path::new(file), durability).await?
         } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(address)?.application_name("hocphi");
-            Self::Postgres(
-                PgPoolOptions::new()
-                    .max_connections(POSTGRES_CONNECTIONS)
-                    .acquire_timeout(Duration::from_secs(10))
-                    .connect_with(options)
-                    .await?,
-            )
+            let options = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(POSTGRES_WAIT);
+            let mut addresses = primary::addresses(address)?;
+            Self::Postgres(if addresses.len() > 1 {
+                primary::connect(options, addresses).await?
+            } else {
+                options.connect_with(addresses.remove(0)).await?
+            })
         } else {
             return Err(StoreError::Address {
                 // The address may hold a password: show the scheme alone.
@@ -228,6 +266,21 @@ impl Db {
             inner,
             conflicted: false,
         })
+    }
+
+    /// What the server takes for the time of day; `None` for an embedded database, which has no clock
+    /// but that of this machine.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server does not answer.
+    pub async fn server_time(&self) -> Result<Option<Instant>, StoreError> {
+        match self {
+            Self::Sqlite { .. } => Ok(None),
+            Self::Postgres(_) => {
+                let (now,) = self.sql("SELECT clock_timestamp()").one().await?;
+                Ok(Some(now))
+            }
+        }
     }
 
     /// Closes all connections; waits for those in use.

@@ -14,6 +14,8 @@ use crate::store::StoreError;
 
 /// Seconds after which a peer may try again.
 const RETRY_AFTER_SECONDS: &str = "60";
+/// Seconds after which a database that was away may be back.
+const UNAVAILABLE_SECONDS: &str = "5";
 
 /// Why a page could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +41,25 @@ pub enum PageError {
 }
 
 impl PageError {
-    const fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Store(error) if error.trouble().is_some() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Template(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+        }
+    }
+
+    /// Stable, for logs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            _ => "page_failed",
         }
     }
 }
@@ -59,7 +70,7 @@ impl IntoResponse for PageError {
         let mut response = self.status().into_response();
         if response.status().is_server_error() {
             // Where errors of pages are handled, hence logged.
-            tracing::error!(error = %self, "page failed");
+            tracing::error!(error = %self, code = self.code(), "page failed");
         }
         if matches!(self, Self::ForeignForm) {
             response.extensions_mut().insert(ForeignForm);
@@ -93,6 +104,7 @@ pub async fn show_errors(State(app): State<App>, request: Request, next: Next) -
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::TOO_MANY_REQUESTS => ErrorKind::TooMany,
         StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+        StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable,
         status if status.is_client_error() => ErrorKind::BadRequest,
         _ => ErrorKind::Internal,
     };
@@ -106,10 +118,15 @@ pub async fn show_errors(State(app): State<App>, request: Request, next: Next) -
         return response;
     };
     let mut shown = (status, Html(html)).into_response();
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    let wait = match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(RETRY_AFTER_SECONDS),
+        StatusCode::SERVICE_UNAVAILABLE => Some(UNAVAILABLE_SECONDS),
+        _ => None,
+    };
+    if let Some(seconds) = wait {
         shown
             .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            .insert(RETRY_AFTER, HeaderValue::from_static(seconds));
     }
     shown
 }
@@ -122,6 +139,7 @@ pub enum ErrorKind {
     TooMany,
     TooLarge,
     BadRequest,
+    Unavailable,
     Internal,
 }
 
@@ -145,6 +163,7 @@ impl ErrorPage {
             ErrorKind::TooMany => language.t("error-too-many"),
             ErrorKind::TooLarge => language.t("error-too-large"),
             ErrorKind::BadRequest => language.t("error-bad-request"),
+            ErrorKind::Unavailable => language.t("error-unavailable"),
             ErrorKind::Internal => language.t("error-internal"),
         }
     }
@@ -158,6 +177,7 @@ impl ErrorPage {
             ErrorKind::TooMany => language.t("error-too-many-advice"),
             ErrorKind::TooLarge => language.t("error-too-large-advice"),
             ErrorKind::BadRequest => language.t("error-bad-request-advice"),
+            ErrorKind::Unavailable => language.t("error-unavailable-advice"),
             ErrorKind::Internal => language.t("error-internal-advice"),
         }
     }
@@ -171,6 +191,7 @@ impl ErrorPage {
             ErrorKind::TooMany,
             ErrorKind::TooLarge,
             ErrorKind::BadRequest,
+            ErrorKind::Unavailable,
             ErrorKind::Internal,
         ]
         .into_iter()

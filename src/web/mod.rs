@@ -22,10 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -38,6 +38,7 @@ use crate::reports::pages as reports;
 use crate::schools::pages as schools;
 use errors::PageError;
 use limits::PeerLimit;
+use problem::ProblemDetails;
 
 const PAGE_SECONDS_MAX: u64 = 30;
 
@@ -84,7 +85,7 @@ impl FromRef<Web> for App {
     }
 }
 
-/// Every page, static files and `/healthz`. Serve it with
+/// Every page, static files, `/healthz` and `/readyz`. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`. Routes that providers call are merged
 /// beside it, so that none of these layers touches them.
 ///
@@ -122,7 +123,21 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .layer(from_fn_with_state(app.clone(), errors::show_errors))
         .layer(from_fn(language::choose_language))
         .layer(from_fn_with_state(Arc::new(policy), security::add_headers))
-        .layer(from_fn_with_state(app, requests::name_and_trace))
+        .layer(from_fn_with_state(app.clone(), requests::name_and_trace))
         .route("/static/{name}", get(static_files::serve))
         .route("/healthz", get(async || "ok"))
+        .merge(Router::new().route("/readyz", get(ready)).with_state(app))
+}
+
+/// Whether this node should get requests: it lives (`/healthz`) and its database answers.
+async fn ready(State(app): State<App>) -> Response {
+    match store::answers(&app.db).await {
+        Ok(()) => "ok".into_response(),
+        Err(error) => ProblemDetails::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error.code(),
+            "Cơ sở dữ liệu chưa trả lời",
+        )
+        .into_response(),
+    }
 }

@@ -15,3 +15,12 @@ pub async fn unit_name(db: &Db, unit_id: &UnitId) -> Result<Option<String>, Stor
         .await?;
     Ok(row.map(|(name,)| name))
 }
+
+/// Whether the database answers at all.
+///
+/// # Errors
+/// [`StoreError`] saying why not.
+pub(super) async fn answers(db: &Db) -> Result<(), StoreError> {
+    let (_,): (i64,) = db.sql("SELECT CAST(1 AS BIGINT)").one().await?;
+    Ok(())
+}

@@ -32,6 +32,8 @@ error-bad-request = The request cannot be read
 error-bad-request-advice = A value is missing or malformed. Go back, check it and send it again.
 error-internal = Something went wrong on our side
 error-internal-advice = The problem has been recorded. Please try again in a few minutes; money you have just sent is not lost and will be recorded.
+error-unavailable = The service is away for a moment
+error-unavailable-advice = The database is being brought back. Please try again in a few seconds; money you have just sent is not lost and will be recorded.
 error-home = Go to the start page
 error-id = Request:
 

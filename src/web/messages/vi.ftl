@@ -32,6 +32,8 @@ error-bad-request = Không đọc được yêu cầu
 error-bad-request-advice = Một giá trị bị thiếu hoặc sai dạng. Hãy quay lại, kiểm tra và gửi lại.
 error-internal = Hệ thống đang gặp trục trặc
 error-internal-advice = Lỗi này đã được ghi lại. Vui lòng thử lại sau ít phút; nếu vừa chuyển tiền, khoản tiền không bị mất và sẽ được ghi nhận.
+error-unavailable = Hệ thống tạm thời chưa phục vụ được
+error-unavailable-advice = Cơ sở dữ liệu đang được khôi phục. Vui lòng thử lại sau ít giây; nếu vừa chuyển tiền, khoản tiền không bị mất và sẽ được ghi nhận.
 error-home = Về trang đầu
 error-id = Mã yêu cầu:
 
