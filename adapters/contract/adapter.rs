@@ -1,81 +1,60 @@
 //! The trait behind which every provider stands.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Ack, Call, Checkout, Credentials, Fault, Inbound, Notice, Order, Outcome, Rejection,
-    Settlement, Status, Verified, Vnd,
+    Ack, Call, Checkout, Credentials, Errand, Fault, Flow, Inbound, Inquiry, InquiryAnswer,
+    Notices, Observation, Order, Outcome, Profile, Received, Rejection, Reply, Status, Verified,
+    Vnd,
 };
-
-/// Which message of a provider is meant; the names are those of vector files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Flow {
-    /// Server-to-server report of a payment.
-    Ipn,
-    /// The payer's browser coming back. Display only.
-    Return,
-    /// Report of a bank credit.
-    Webhook,
-    /// Our request to start a payment.
-    Create,
-    /// Our question about a payment.
-    Query,
-    /// Our request to send money back.
-    Refund,
-}
-
-/// What a provider can do; the conformance suite picks its tests from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capability {
-    /// The payer is sent to the provider's page for one order.
-    pub checkout: bool,
-    /// The browser comes back with a signed result.
-    pub returns: bool,
-    /// Which message carries payments in.
-    pub notice: Flow,
-    /// How the amount relates to the order.
-    pub settlement: Settlement,
-}
-
-impl Flow {
-    /// The stable code, as in recipes, vector files and on the command line.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Ipn => "ipn",
-            Self::Return => "return",
-            Self::Webhook => "webhook",
-            Self::Create => "create",
-            Self::Query => "query",
-            Self::Refund => "refund",
-        }
-    }
-
-    /// The flow of a code; `None` for one this contract does not know.
-    pub fn from_code(code: &str) -> Option<Self> {
-        [
-            Self::Ipn,
-            Self::Return,
-            Self::Webhook,
-            Self::Create,
-            Self::Query,
-            Self::Refund,
-        ]
-        .into_iter()
-        .find(|flow| flow.code() == code)
-    }
-}
 
 /// What a message would have had to look like; for `adapters explain`, tests and support. Nothing
 /// in it is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
     /// The text the signature covers, of the message as received.
-    pub canonical: Option<String>,
-    /// The signature it should have carried (lower-case hex or base64, without prefix).
+    pub canonical: Option<Canonical>,
+    /// The signature it should have carried, without prefix.
     pub signature: Option<String>,
+    /// The signature it carries, without prefix.
+    pub given: Option<String>,
     /// What the message says.
     pub claimed: Claimed,
+    /// What each item of a batch says; empty for a message of one.
+    pub items: Vec<Claimed>,
+}
+
+/// A signed text in which secrets are known as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Canonical(pub Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    Text(String),
+    /// The credential of this name.
+    Secret(String),
+}
+
+impl Canonical {
+    /// Secrets by their names, as `<hash_secret>`.
+    pub fn masked(&self) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Secret(name) => format!("<{name}>"),
+            })
+            .collect()
+    }
+
+    /// The bytes that were digested. Never to be shown.
+    pub fn exposed(&self, credentials: &Credentials) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Secret(name) => credentials.get(name).unwrap_or_default(),
+            })
+            .collect()
+    }
 }
 
 /// The unproven normal form, each member as far as it can be read.
@@ -88,12 +67,24 @@ pub struct Claimed {
     pub status: Option<Status>,
 }
 
+/// A bearer token of ours for a provider that proved itself.
+#[derive(Clone, Debug)]
+pub struct IssuedToken {
+    pub expires_at_unix: i64,
+    /// The answer that carries the token.
+    pub ack: Ack,
+}
+
 /// A payment provider. No method has a default: what is not supported says so.
 pub trait Adapter: Send + Sync {
     /// Folder name, and the name in addresses and in the database.
     fn name(&self) -> &str;
 
-    fn capability(&self) -> Capability;
+    fn profile(&self) -> &Profile;
+
+    /// Which message an inbound call is, by path and form: some providers use several on one
+    /// connection. The capability's notice when nothing tells otherwise. Proves nothing.
+    fn route(&self, inbound: &Inbound) -> Flow;
 
     /// Checks authenticity, then form. One message may carry several notices.
     ///
@@ -104,18 +95,71 @@ pub trait Adapter: Send + Sync {
         flow: Flow,
         inbound: &Inbound,
         credentials: &Credentials,
-    ) -> Result<Vec<Verified<Notice>>, Rejection>;
+    ) -> Result<Notices, Rejection>;
 
-    /// The same message taken apart without believing it.
+    /// The same message taken apart without believing it; also a request of ours, or a reply in the
+    /// body of `inbound`.
     fn inspect(&self, flow: Flow, inbound: &Inbound, credentials: &Credentials) -> Inspection;
 
-    /// Builds the request that starts a payment.
+    /// The provider's own words for an outcome, signed where it wants that.
+    fn acknowledge(&self, outcome: Outcome, received: &Received<'_>) -> Ack;
+
+    /// Gives a bearer token to a provider that proves itself. `nonce` is fresh chance.
+    ///
+    /// # Errors
+    /// [`Rejection`] when it does not, or when the provider fetches no tokens.
+    fn issue_token(
+        &self,
+        inbound: &Inbound,
+        credentials: &Credentials,
+        nonce: [u8; 16],
+    ) -> Result<IssuedToken, Rejection>;
+
+    /// Reads a bank's question for open bills.
+    ///
+    /// # Errors
+    /// [`Rejection`] when it is not the bank's or cannot be read.
+    fn read_inquiry(
+        &self,
+        inbound: &Inbound,
+        credentials: &Credentials,
+    ) -> Result<Verified<Inquiry>, Rejection>;
+
+    /// The answer to a bank's question, signed where it wants that.
+    fn answer_inquiry(&self, answer: InquiryAnswer<'_>, received: &Received<'_>) -> Ack;
+
+    /// Starts a payment.
     ///
     /// # Errors
     /// [`Fault`] when the order or the credentials lack something the provider demands.
-    fn checkout(&self, order: &Order, credentials: &Credentials) -> Result<Checkout, Fault>;
+    fn checkout(&self, errand: &Errand<'_>, credentials: &Credentials) -> Result<Checkout, Fault>;
 
-    /// Signs a request of ours from the provider's own field names. Empty fields are left out.
+    /// Builds any other request: [`Flow::Query`], [`Flow::Refund`], [`Flow::QueryRefund`],
+    /// [`Flow::Confirm`], [`Flow::Cancel`].
+    ///
+    /// # Errors
+    /// [`Fault`] when the provider has no such request or something is missing.
+    fn call(
+        &self,
+        flow: Flow,
+        errand: &Errand<'_>,
+        credentials: &Credentials,
+    ) -> Result<Call, Fault>;
+
+    /// Reads the reply to a request, `flow` being the request's.
+    ///
+    /// # Errors
+    /// [`Rejection`] when the reply is not the provider's or cannot be read: what happened is then
+    /// unknown.
+    fn read_reply(
+        &self,
+        flow: Flow,
+        reply: &Reply,
+        credentials: &Credentials,
+    ) -> Result<Verified<Observation>, Rejection>;
+
+    /// Signs a request of ours from the provider's own field names, in their order; for vectors and
+    /// for requests no order stands behind.
     ///
     /// # Errors
     /// [`Fault`] when the provider has no such request or a credential is missing.
@@ -125,7 +169,18 @@ pub trait Adapter: Send + Sync {
         fields: &[(String, String)],
         credentials: &Credentials,
     ) -> Result<Call, Fault>;
+}
 
-    /// The provider's own words for an outcome. `order_ref` is echoed where the provider wants it.
-    fn acknowledge(&self, outcome: Outcome, order_ref: Option<&str>) -> Ack;
+/// An errand that only starts a payment.
+impl<'a> Errand<'a> {
+    pub const fn starting(order: &'a Order, request_id: &'a str) -> Self {
+        Self {
+            order,
+            request_id,
+            at_unix: order.created_at_unix,
+            transaction_id: None,
+            provider_order: None,
+            refund: None,
+        }
+    }
 }

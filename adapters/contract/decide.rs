@@ -8,8 +8,12 @@ use super::{Notice, Outcome, Reason, Status, Vnd};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
-    /// The provider charges exactly what we asked; another amount is an alarm.
+    /// The provider charges exactly what we asked; another amount is refused and parked.
     Exact,
+    /// The same, but another amount is held for a person.
+    ExactHeld,
+    /// The bank asks before it debits the payer: what is refused never was money.
+    Asked,
     /// The payer types the amount: part payments and excess are normal.
     Free,
 }
@@ -75,14 +79,21 @@ type Verdict = (Decision, Option<Reason>, Outcome);
 /// Nothing here unpays a paid order, and no money that moved leaves without a decision that parks
 /// it: a second transaction, a late one and a wrong amount are all held for a person.
 pub fn decide(settlement: Settlement, notice: &Notice, order: Option<&OrderView>) -> Verdict {
-    if notice.status == Status::Ignored
-        || matches!(notice.remark, Some(Reason::Outgoing | Reason::TestPing))
-    {
+    if notice.status == Status::Ignored || notice.remark == Some(Reason::Outgoing) {
         return (Decision::Ignore, notice.remark, Outcome::Accepted);
     }
+    let sample = notice.remark == Some(Reason::TestPing);
     // A free transfer names its order only by its memo, so the account is the better witness.
     let stranger = notice.remark == Some(Reason::WrongMerchant);
     let Some(order) = order else {
+        // Sent when the address is registered; it must be welcome although no such order exists.
+        if sample {
+            return (
+                Decision::Ignore,
+                Some(Reason::OrderNotFound),
+                Outcome::Accepted,
+            );
+        }
         return match settlement {
             Settlement::Free if stranger => wrong_merchant(settlement),
             Settlement::Free if money_moved(notice.status) => (
@@ -90,7 +101,7 @@ pub fn decide(settlement: Settlement, notice: &Notice, order: Option<&OrderView>
                 Some(Reason::OrderNotFound),
                 Outcome::UnknownOrder,
             ),
-            Settlement::Free | Settlement::Exact => (
+            Settlement::Free | Settlement::Exact | Settlement::ExactHeld | Settlement::Asked => (
                 Decision::Reject,
                 Some(Reason::OrderNotFound),
                 Outcome::UnknownOrder,
@@ -108,22 +119,39 @@ pub fn decide(settlement: Settlement, notice: &Notice, order: Option<&OrderView>
         );
     }
     match settlement {
-        Settlement::Exact => exact(notice, order),
+        Settlement::Exact => exact(Decision::Reject, notice, order),
+        Settlement::Asked => asked(notice, order),
+        Settlement::ExactHeld => exact(Decision::HoldReview, notice, order),
         Settlement::Free => free(notice, order),
     }
 }
 
-fn exact(notice: &Notice, order: &OrderView) -> Verdict {
+fn exact(differs: Decision, notice: &Notice, order: &OrderView) -> Verdict {
     // A reversal or refund may name the part that went back.
     let whole = !matches!(notice.status, Status::Reversed | Status::Refunded);
     if whole && notice.amount != order.amount {
         return (
-            Decision::Reject,
+            differs,
             Some(Reason::AmountMismatch),
             Outcome::AmountDiffers,
         );
     }
     by_state(notice, order)
+}
+
+/// The bank waits for our word: money beside the plan is not taken at all.
+fn asked(notice: &Notice, order: &OrderView) -> Verdict {
+    let known =
+        notice.transaction_id.is_some() && notice.transaction_id == order.applied_transaction;
+    match order.state {
+        OrderState::Paid if !known => (Decision::Reject, None, Outcome::Repeated),
+        OrderState::Failed => (
+            Decision::Reject,
+            Some(Reason::OrderNotFound),
+            Outcome::UnknownOrder,
+        ),
+        OrderState::Paid | OrderState::Open => exact(Decision::Reject, notice, order),
+    }
 }
 
 fn free(notice: &Notice, order: &OrderView) -> Verdict {
@@ -192,7 +220,7 @@ fn wrong_merchant(settlement: Settlement) -> Verdict {
 const fn unsettled(settlement: Settlement, outcome: Outcome) -> Outcome {
     match settlement {
         Settlement::Free => Outcome::Accepted,
-        Settlement::Exact => outcome,
+        Settlement::Exact | Settlement::ExactHeld | Settlement::Asked => outcome,
     }
 }
 
@@ -226,6 +254,7 @@ mod tests {
             account: None,
             bank_reference: None,
             merchant: None,
+            bill_ref: None,
         }
     }
 
@@ -253,7 +282,12 @@ mod tests {
     #[test]
     fn a_paid_order_is_never_settled_again_nor_unpaid() {
         let paid = order(OrderState::Paid, Some("7"));
-        for settlement in [Settlement::Exact, Settlement::Free] {
+        for settlement in [
+            Settlement::Exact,
+            Settlement::ExactHeld,
+            Settlement::Asked,
+            Settlement::Free,
+        ] {
             for status in ALL {
                 for transaction in [None, Some("7"), Some("8")] {
                     let (decision, _, _) =

@@ -1,8 +1,5 @@
 //! What a provider tells us, and how sure we are that the provider said it.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Vnd};
@@ -31,50 +28,6 @@ impl Inbound {
     }
 }
 
-/// A value that prints as stars.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself; never log or format it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// What a school agreed with one provider: merchant number, keys, addresses.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Credentials(BTreeMap<String, Secret>);
-
-impl Credentials {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(Secret::expose)
-    }
-}
-
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Credentials {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), Secret::new(value)))
-                .collect(),
-        )
-    }
-}
-
 /// The provider's statement in our words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -88,8 +41,10 @@ pub struct Notice {
     pub status: Status,
     /// Why the status is what it is, where that is not plain ([`Reason::Outgoing`], [`Reason::TestPing`]),
     /// or [`Reason::WrongMerchant`] when the message names a terminal or account that is not the
-    /// connection's.
+    /// connection's. A test ping that speaks of a payment is one only while no order fits it.
     pub remark: Option<Reason>,
+    /// The bill the payer chose from the answer to an inquiry.
+    pub bill_ref: Option<String>,
     /// When the provider says the money moved; seconds since 1970 UTC.
     pub occurred_at_unix: Option<i64>,
     /// Free text of a transfer, in which a bill code may stand.
@@ -216,6 +171,16 @@ impl Rejection {
             | Reason::TestPing => Outcome::Unusable,
         }
     }
+}
+
+/// The notices of one message.
+#[derive(Clone, Debug, Default)]
+pub struct Notices {
+    /// In the order of the message.
+    pub read: Vec<Verified<Notice>>,
+    /// Items of an authentic batch that cannot be read: for a person, and no reason to have the rest
+    /// sent again.
+    pub unreadable: Vec<Rejection>,
 }
 
 /// A value whose origin was proven by a signature or credential check. Only the engine that did

@@ -10,7 +10,7 @@ mod vector;
 use serde_json::Value;
 
 use crate::contract::{
-    Adapter, Claimed, Credentials, Decision, Flow, Inbound, Inspection, Reason, decide,
+    Adapter, Claimed, Credentials, Decision, Flow, Inbound, Inspection, Reason, Received, decide,
 };
 
 use self::compare::Differences;
@@ -71,13 +71,13 @@ pub fn run(adapter: &dyn Adapter, text: &str) -> Result<Vec<VectorResult>, Vecto
 fn play(adapter: &dyn Adapter, vector: &Vector) -> Vec<Difference> {
     let mut differences = Differences::default();
     match Flow::from_code(&vector.flow) {
-        Some(flow @ (Flow::Ipn | Flow::Return | Flow::Webhook)) => {
+        Some(flow) if flow.is_notice() => {
             inbound(adapter, flow, vector, &mut differences);
         }
-        Some(flow @ (Flow::Create | Flow::Query | Flow::Refund)) => {
+        Some(flow) if flow.response().is_some() => {
             outbound(adapter, flow, vector, &mut differences);
         }
-        None => differences.add("flow", "a flow of the contract", &vector.flow),
+        _ => differences.add("flow", "a flow of the contract", &vector.flow),
     }
     differences.into_vec()
 }
@@ -97,18 +97,17 @@ fn inbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut
         canonical,
         signature,
         claimed,
+        ..
     } = adapter.inspect(flow, &message, &credentials);
-    let mut order_ref = claimed.order_ref.clone();
     let (conclusion, outcome) = match adapter.read_notice(flow, &message, &credentials) {
-        Ok(notices) => match notices.into_iter().next() {
+        Ok(notices) => match notices.read.into_iter().next() {
             None => {
                 differences.add("expected", "a notice", "an empty message");
                 return;
             }
             Some(notice) => {
-                order_ref.clone_from(&notice.order_ref);
                 let order = vector.order_of(notice.order_ref.as_deref());
-                let settlement = adapter.capability().settlement;
+                let settlement = adapter.profile().capability.settlement;
                 let (decision, reason, outcome) = decide(settlement, &notice, order.as_ref());
                 let shown = flow == Flow::Return;
                 let notice = notice.into_inner();
@@ -150,11 +149,17 @@ fn inbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut
     differences.signature(
         vector,
         conclusion.valid,
-        canonical.as_deref(),
+        canonical.map(|text| text.exposed(&credentials)).as_deref(),
         signature.as_deref(),
     );
     if let Some(expected) = &vector.expected_ack {
-        let ack = adapter.acknowledge(outcome, order_ref.as_deref());
+        let received = Received {
+            flow,
+            inbound: &message,
+            credentials: &credentials,
+            our_reference: None,
+        };
+        let ack = adapter.acknowledge(outcome, &received);
         differences.ack(expected, &ack);
     }
 }
@@ -189,6 +194,7 @@ fn outbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mu
         canonical,
         signature,
         claimed,
+        ..
     } = adapter.inspect(flow, &built, &credentials);
     let conclusion = Conclusion {
         valid: true,
@@ -197,7 +203,12 @@ fn outbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mu
         claimed,
     };
     differences.conclusion(vector, &conclusion);
-    differences.signature(vector, true, canonical.as_deref(), signature.as_deref());
+    differences.signature(
+        vector,
+        true,
+        canonical.map(|text| text.exposed(&credentials)).as_deref(),
+        signature.as_deref(),
+    );
     if !sent.query.is_empty() {
         let signature = signature.as_deref().unwrap_or_default();
         differences.query(&sent.query, query, signature);

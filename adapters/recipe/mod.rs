@@ -26,8 +26,9 @@ use std::fmt;
 use self::fields::{Fields, malformed};
 use self::plan::{Carrier, MessagePlan, Payload, Plan, ProofPlan, RequestBody, Source};
 use crate::contract::{
-    Ack, Adapter, Call, Capability, Checkout, Credentials, Fault, Flow, Inbound, Inspection,
-    Notice, Order, Outcome, Rejection, Verified,
+    Ack, Adapter, Call, Canonical, Checkout, Credentials, Errand, Fault, Flow, Inbound, Inquiry,
+    InquiryAnswer, Inspection, IssuedToken, Notices, Observation, Outcome, Piece, Profile,
+    Received, Rejection, Reply, Verified,
 };
 
 /// Longest recipe that is read.
@@ -63,7 +64,7 @@ impl Recipe {
 
     /// The provider's name for people.
     pub fn title(&self) -> &str {
-        &self.0.title
+        &self.0.profile.title
     }
 }
 
@@ -87,8 +88,12 @@ impl Adapter for Recipe {
         &self.0.name
     }
 
-    fn capability(&self) -> Capability {
-        self.0.capability
+    fn profile(&self) -> &Profile {
+        &self.0.profile
+    }
+
+    fn route(&self, _inbound: &Inbound) -> Flow {
+        self.0.profile.capability.notice
     }
 
     fn read_notice(
@@ -96,7 +101,7 @@ impl Adapter for Recipe {
         flow: Flow,
         inbound: &Inbound,
         credentials: &Credentials,
-    ) -> Result<Vec<Verified<Notice>>, Rejection> {
+    ) -> Result<Notices, Rejection> {
         let message = self
             .0
             .messages
@@ -118,7 +123,10 @@ impl Adapter for Recipe {
         let notice = message
             .reading
             .notice(&fields, credentials, &self.0.patterns)?;
-        Ok(vec![Verified::after_check(notice)])
+        Ok(Notices {
+            read: vec![Verified::after_check(notice)],
+            unreadable: Vec::new(),
+        })
     }
 
     fn inspect(&self, flow: Flow, inbound: &Inbound, credentials: &Credentials) -> Inspection {
@@ -143,19 +151,25 @@ impl Adapter for Recipe {
         };
         let (canonical, signature) = explained.unzip();
         Inspection {
-            canonical: canonical.map(|text| String::from_utf8_lossy(&text).into_owned()),
+            canonical: canonical.map(|text| {
+                Canonical(vec![Piece::Text(
+                    String::from_utf8_lossy(&text).into_owned(),
+                )])
+            }),
+            given: None,
+            items: Vec::new(),
             signature: signature.flatten(),
             claimed: reading.claims(&fields, credentials, &self.0.patterns),
         }
     }
 
-    fn checkout(&self, order: &Order, credentials: &Credentials) -> Result<Checkout, Fault> {
+    fn checkout(&self, errand: &Errand<'_>, credentials: &Credentials) -> Result<Checkout, Fault> {
         let request = self
             .0
             .requests
             .get(&Flow::Create)
             .ok_or_else(|| Fault::never(format!("{} has no checkout", self.0.name)))?;
-        let fields = request.fields_of(order, credentials)?;
+        let fields = request.fields_of(errand.order, credentials)?;
         let call = request.call(&fields, credentials)?;
         Ok(match request.carrier {
             RequestBody::Query => Checkout::Redirect(call.url),
@@ -176,7 +190,7 @@ impl Adapter for Recipe {
             .call(fields, credentials)
     }
 
-    fn acknowledge(&self, outcome: Outcome, order_ref: Option<&str>) -> Ack {
+    fn acknowledge(&self, outcome: Outcome, _received: &Received<'_>) -> Ack {
         // Compilation makes sure that every outcome has an answer.
         let Some(plan) = self.0.acknowledgements.get(&outcome) else {
             return Ack {
@@ -185,16 +199,62 @@ impl Adapter for Recipe {
                 body: Vec::new(),
             };
         };
-        let body = if plan.body.contains("{order_ref}") {
-            let quoted = serde_json::Value::from(order_ref.unwrap_or_default()).to_string();
-            plan.body.replace("{order_ref}", quoted.trim_matches('"'))
-        } else {
-            plan.body.clone()
-        };
         Ack {
             status: plan.status,
             content_type: plan.content_type.clone(),
-            body: body.into_bytes(),
+            body: plan.body.clone().into_bytes(),
         }
+    }
+
+    fn issue_token(
+        &self,
+        _inbound: &Inbound,
+        _credentials: &Credentials,
+        _nonce: [u8; 16],
+    ) -> Result<IssuedToken, Rejection> {
+        Err(malformed(format!("{} fetches no tokens", self.0.name)))
+    }
+
+    fn read_inquiry(
+        &self,
+        _inbound: &Inbound,
+        _credentials: &Credentials,
+    ) -> Result<Verified<Inquiry>, Rejection> {
+        Err(malformed(format!("{} asks for no bills", self.0.name)))
+    }
+
+    fn answer_inquiry(&self, answer: InquiryAnswer<'_>, received: &Received<'_>) -> Ack {
+        let outcome = match answer {
+            InquiryAnswer::Refused(outcome) => outcome,
+            InquiryAnswer::UnknownCustomer => Outcome::UnknownOrder,
+            InquiryAnswer::Bills(_) | InquiryAnswer::NothingDue => Outcome::Unusable,
+        };
+        self.acknowledge(outcome, received)
+    }
+
+    fn call(
+        &self,
+        flow: Flow,
+        _errand: &Errand<'_>,
+        _credentials: &Credentials,
+    ) -> Result<Call, Fault> {
+        Err(Fault::never(format!(
+            "{} has no {} request",
+            self.0.name,
+            flow.code()
+        )))
+    }
+
+    fn read_reply(
+        &self,
+        flow: Flow,
+        _reply: &Reply,
+        _credentials: &Credentials,
+    ) -> Result<Verified<Observation>, Rejection> {
+        Err(malformed(format!(
+            "{} sends no reply to {}",
+            self.0.name,
+            flow.code()
+        )))
     }
 }

@@ -8,13 +8,12 @@ use serde::Deserialize;
 use super::digest::{Algorithm, KeyForm, Output};
 use super::memo::Patterns;
 use super::values::TimeFormat;
-use crate::contract::{Capability, Flow, Outcome, Status};
+use crate::contract::{Flow, Outcome, Profile, Status};
 
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) name: String,
-    pub(super) title: String,
-    pub(super) capability: Capability,
+    pub(super) profile: Profile,
     pub(super) messages: BTreeMap<Flow, MessagePlan>,
     pub(super) requests: BTreeMap<Flow, RequestPlan>,
     pub(super) acknowledgements: BTreeMap<Outcome, AckPlan>,
@@ -311,6 +310,5 @@ pub(super) enum OrderMember {
 pub(super) struct AckPlan {
     pub(super) status: u16,
     pub(super) content_type: Option<String>,
-    /// `{order_ref}` is replaced by the reference, escaped for JSON.
     pub(super) body: String,
 }

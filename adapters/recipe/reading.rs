@@ -58,6 +58,7 @@ impl ReadingPlan {
             account: self.account.as_deref().and_then(shown),
             bank_reference: self.bank_reference.as_deref().and_then(shown),
             merchant,
+            bill_ref: None,
         })
     }
 

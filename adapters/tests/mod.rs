@@ -6,7 +6,7 @@ mod vnpay;
 
 use std::sync::{Arc, LazyLock};
 
-use crate::contract::{Adapter, Notice, Rejection, Verified};
+use crate::contract::{Adapter, Notice, Notices, Rejection};
 use crate::kit::{self, Verdict};
 use crate::registry::Registry;
 
@@ -41,8 +41,8 @@ fn every_sepay_vector_passes() {
     assert!(count >= 11, "the file lost vectors: {count}");
 }
 
-fn one(read: Result<Vec<Verified<Notice>>, Rejection>) -> Result<Notice, Rejection> {
-    let mut notices = read?;
+fn one(read: Result<Notices, Rejection>) -> Result<Notice, Rejection> {
+    let mut notices = read?.read;
     assert_eq!(notices.len(), 1);
     Ok(notices.remove(0).into_inner())
 }

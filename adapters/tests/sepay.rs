@@ -185,7 +185,7 @@ fn a_sepay_credit_to_another_account_is_received_but_not_ours() {
     assert_eq!(read("0123499999").remark, None);
     assert_eq!(read("VA01").remark, None);
     let stranger = read("9999");
-    let settlement = adapter("sepay").capability().settlement;
+    let settlement = adapter("sepay").profile().capability.settlement;
     assert_eq!(
         decide(settlement, &stranger, None),
         (

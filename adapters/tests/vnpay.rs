@@ -5,7 +5,7 @@ use sha2::Sha512;
 
 use super::{adapter, one};
 use crate::contract::{
-    Checkout, Credentials, Flow, Inbound, Notice, Order, Reason, Rejection, Status, Vnd,
+    Checkout, Credentials, Errand, Flow, Inbound, Notice, Order, Reason, Rejection, Status, Vnd,
 };
 
 pub(super) const SECRET: &str = "DEVVNPAYSECRET0123456789ABCDEFGH";
@@ -199,7 +199,9 @@ fn a_vnpay_checkout_is_the_address_the_sdk_builds() {
         notice_url: String::new(),
     };
     let vnpay = adapter("vnpay");
-    let Ok(Checkout::Redirect(url)) = vnpay.checkout(&order, &vnpay_credentials()) else {
+    let Ok(Checkout::Redirect(url)) =
+        vnpay.checkout(&Errand::starting(&order, "rq-1"), &vnpay_credentials())
+    else {
         panic!("a redirect");
     };
     // The vector create-pay-url.
@@ -255,7 +257,7 @@ fn a_vnpay_checkout_is_the_address_the_sdk_builds() {
         ),
     ] {
         let fault = vnpay
-            .checkout(&broken, &vnpay_credentials())
+            .checkout(&Errand::starting(&broken, "rq-1"), &vnpay_credentials())
             .expect_err(member);
         assert!(fault.message.contains(member), "{fault}");
     }
@@ -263,7 +265,9 @@ fn a_vnpay_checkout_is_the_address_the_sdk_builds() {
         description: format!("Hoc phi (9)*! {}", "x".repeat(300)),
         ..order
     };
-    let Ok(Checkout::Redirect(url)) = vnpay.checkout(&odd, &vnpay_credentials()) else {
+    let Ok(Checkout::Redirect(url)) =
+        vnpay.checkout(&Errand::starting(&odd, "rq-1"), &vnpay_credentials())
+    else {
         panic!("a redirect");
     };
     assert!(url.contains("vnp_OrderInfo=Hoc+phi++9++++xxx"), "{url}");

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Some(code) => {
                     Flow::from_code(code).with_context(|| format!("there is no flow {code}"))?
                 }
-                None => adapter.capability().notice,
+                None => adapter.profile().capability.notice,
             };
             explain(adapter.as_ref(), flow, credentials.as_deref(), headers)
         }
@@ -80,9 +80,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
     let mut out = String::new();
     for (name, entry) in registry.entries() {
-        let capability = entry.adapter.capability();
+        let capability = &entry.adapter.profile().capability;
         let amounts = match capability.settlement {
-            Settlement::Exact => "exact amounts",
+            Settlement::Exact | Settlement::ExactHeld | Settlement::Asked => "exact amounts",
             Settlement::Free => "free amounts",
         };
         let checkout = if capability.checkout {
@@ -194,7 +194,10 @@ fn explain(
     let status = claimed.status.map(|status| status.code().to_owned());
     let mut out = String::new();
     for (label, value) in [
-        ("signed text", inspection.canonical),
+        (
+            "signed text",
+            inspection.canonical.map(|text| text.masked()),
+        ),
         ("signature", inspection.signature),
         ("transaction", claimed.transaction_id),
         ("order", claimed.order_ref),

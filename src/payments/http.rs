@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
-use hocphi_adapters::contract::{Ack, Flow, Inbound, Notice, Outcome, Settlement, Verified};
+use hocphi_adapters::contract::{Ack, Flow, Inbound, Naming, Notice, Notices, Outcome, Received};
 
 use super::books::{Arrival, Target};
 use super::connections::Connection;
@@ -55,13 +55,18 @@ async fn notice(
         Err(unusable) => return unusable.into_response(),
     };
     let inbound = inbound(&app, &method, &uri, &headers, body);
-    let flow = connection.adapter.capability().notice;
     let adapter = &connection.adapter;
+    let flow = adapter.route(&inbound);
+    let received = Received {
+        flow,
+        inbound: &inbound,
+        credentials: &connection.credentials,
+        our_reference: None,
+    };
     match adapter.read_notice(flow, &inbound, &connection.credentials) {
         Ok(notices) => {
-            let order_ref = notices.first().and_then(|notice| notice.order_ref.clone());
             let outcome = take_in(&app, &connection, &inbound, notices).await;
-            answer(adapter.acknowledge(outcome, order_ref.as_deref()), outcome)
+            answer(adapter.acknowledge(outcome, &received), outcome)
         }
         Err(rejection) => {
             tracing::warn!(
@@ -69,7 +74,7 @@ async fn notice(
                 detail = rejection.detail, "notice refused"
             );
             let outcome = rejection.outcome();
-            answer(adapter.acknowledge(outcome, None), outcome)
+            answer(adapter.acknowledge(outcome, &received), outcome)
         }
     }
 }
@@ -141,7 +146,7 @@ async fn take_in(
     app: &App,
     connection: &Connection,
     inbound: &Inbound,
-    notices: Vec<Verified<Notice>>,
+    notices: Notices,
 ) -> Outcome {
     let raw = if inbound.body.is_empty() {
         inbound.query.clone()
@@ -150,7 +155,13 @@ async fn take_in(
         String::from_utf8_lossy(&inbound.body).replace('\0', "\u{fffd}")
     };
     let mut worst = Outcome::Repeated;
-    for notice in notices {
+    for rejection in &notices.unreadable {
+        tracing::error!(
+            connection.id = %connection.connection_id, detail = rejection.detail,
+            "an item of a batch cannot be read"
+        );
+    }
+    for notice in notices.read {
         let arrival = arrival(app, connection, notice.into_inner(), raw.clone());
         let outcome = match app.desk.hand_in(arrival).await {
             Ok(Some(receipt)) => receipt.outcome,
@@ -164,15 +175,15 @@ async fn take_in(
 }
 
 fn arrival(app: &App, connection: &Connection, notice: Notice, raw: String) -> Arrival {
-    let settlement = connection.adapter.capability().settlement;
+    let capability = &connection.adapter.profile().capability;
     let now = app.clock.now();
     Arrival {
         school_id: connection.school_id.clone(),
         connection_id: connection.connection_id.clone(),
         provider: connection.provider.clone(),
         channel: connection.channel,
-        settlement,
-        target: target(settlement, &notice),
+        settlement: capability.settlement,
+        target: target(capability.naming, &notice),
         notice,
         raw,
         received_at: now,
@@ -180,15 +191,18 @@ fn arrival(app: &App, connection: &Connection, notice: Notice, raw: String) -> A
     }
 }
 
-/// An intermediary names our order; a bank credit carries the payer's words.
-fn target(settlement: Settlement, notice: &Notice) -> Target {
-    match (settlement, &notice.order_ref) {
-        (Settlement::Exact, order_ref) => Target::Order(order_ref.clone().unwrap_or_default()),
-        (Settlement::Free, Some(code)) if BillCode::parse(code).is_ok() => Target::Codes {
-            codes: vec![code.clone()],
-            suggestions: Vec::new(),
-        },
-        (Settlement::Free, _) => {
+/// An intermediary names our order; a bank host the bill; a bank credit carries the payer's words.
+fn target(naming: Naming, notice: &Notice) -> Target {
+    let code = notice.bill_ref.as_ref().or(notice.order_ref.as_ref());
+    match (naming, code) {
+        (Naming::Order, _) => Target::Order(notice.order_ref.clone().unwrap_or_default()),
+        (Naming::Code | Naming::Memo, Some(code)) if BillCode::parse(code).is_ok() => {
+            Target::Codes {
+                codes: vec![code.clone()],
+                suggestions: Vec::new(),
+            }
+        }
+        (Naming::Code | Naming::Memo, _) => {
             let found = memo::read(notice.memo.as_deref().unwrap_or_default());
             let text = |codes: Vec<BillCode>| {
                 codes
@@ -251,7 +265,7 @@ async fn came_back(
         .adapter
         .read_notice(Flow::Return, &inbound, &connection.credentials)
         .ok()
-        .and_then(|notices| notices.into_iter().next())
+        .and_then(|notices| notices.read.into_iter().next())
         .and_then(|notice| notice.into_inner().order_ref)
         .ok_or(PageError::BadRequest)?;
     let token = store::token_of_order(&app.db, &connection.school_id, &order_ref)

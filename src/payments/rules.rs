@@ -1,7 +1,7 @@
 //! What a notice does to the books. Pure: a snapshot and arrivals in, rows to write out.
 
 use hocphi_adapters::contract::{
-    Decision, Notice, OrderState, OrderView, Outcome, Reason, Status, decide,
+    Decision, Notice, OrderState, OrderView, Outcome, Reason, Settlement, Status, decide,
 };
 use sha2::{Digest, Sha256};
 
@@ -143,7 +143,10 @@ impl Planner<'_> {
             Target::Order(order_ref) => match self.attempt(order_ref) {
                 None => Destination::Suspense(SuspenseReason::UnknownReference, Vec::new()),
                 // Another amount than we asked for was charged: an alarm, not a payment of this bill.
-                Some(attempt) if attempt.amount != self.arrival.notice.amount => {
+                Some(attempt)
+                    if attempt.amount != self.arrival.notice.amount
+                        && self.arrival.settlement != Settlement::Free =>
+                {
                     Destination::Suspense(SuspenseReason::AmountDiffers, Vec::new())
                 }
                 Some(attempt) => Destination::Bills(vec![attempt.bill_id.clone()]),
@@ -255,8 +258,16 @@ impl Planner<'_> {
                 Reason::WrongMerchant | Reason::WrongCurrency | Reason::Outgoing | Reason::TestPing
             )
         );
+        // A bank that asks first took nothing when we refuse; a test ping speaks of no money.
+        let no_money = decision == Decision::Ignore
+            || (self.arrival.settlement == Settlement::Asked && decision == Decision::Reject);
         let transaction_id = match &notice.transaction_id {
-            Some(id) if notice.status == Status::Paid && ours && notice.amount.is_positive() => {
+            Some(id)
+                if notice.status == Status::Paid
+                    && ours
+                    && notice.amount.is_positive()
+                    && !no_money =>
+            {
                 id.clone()
             }
             _ => {

@@ -1,6 +1,6 @@
 //! Use cases around posting: starting a checkout, taking cash.
 
-use hocphi_adapters::contract::{Checkout, Fault, Notice, Order, Settlement, Status};
+use hocphi_adapters::contract::{Checkout, Errand, Fault, Notice, Order, Settlement, Status};
 
 use super::books::{Arrival, Channel, Receipt, Target};
 use super::connections::ConnectionError;
@@ -61,7 +61,7 @@ pub async fn start_checkout(
         .connections
         .get(&app.db, connection_id, now)
         .await?
-        .filter(|connection| connection.adapter.capability().checkout)
+        .filter(|connection| connection.adapter.profile().capability.checkout)
         .ok_or(PayError::NoConnection)?;
     let attempt_id = AttemptId::new(app.ids.next(now));
     // Short enough for every provider, unique by chance, readable beside the bill code.
@@ -120,12 +120,12 @@ pub async fn start_checkout(
         ),
     };
     tracing::info!(attempt.id = %attempt.attempt_id, provider = connection.provider, "checkout started");
-    match connection
-        .adapter
-        .checkout(&order, &connection.credentials)?
-    {
+    match connection.adapter.checkout(
+        &Errand::starting(&order, attempt.attempt_id.as_str()),
+        &connection.credentials,
+    )? {
         Checkout::Redirect(redirect) => Ok(Started { redirect }),
-        Checkout::Send(_) => Err(PayError::Unsupported),
+        Checkout::Form { .. } | Checkout::Send(_) => Err(PayError::Unsupported),
     }
 }
 
@@ -179,6 +179,7 @@ pub async fn record_cash(
             account: None,
             bank_reference: None,
             merchant: None,
+            bill_ref: None,
         },
         raw: String::new(),
         received_at: now,

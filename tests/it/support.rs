@@ -193,6 +193,7 @@ impl Books {
                 memo: Some(codes.join(" ")),
                 account: None,
                 bank_reference: None,
+                bill_ref: None,
                 merchant: None,
             },
             raw: "{}".into(),

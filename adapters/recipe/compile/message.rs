@@ -23,7 +23,7 @@ impl Compiler<'_> {
         signatures: &Signatures,
     ) -> Option<MessagePlan> {
         let place = file.span();
-        if matches!(flow, Flow::Create | Flow::Query | Flow::Refund) {
+        if !flow.is_notice() {
             self.wrong(
                 &place,
                 format!("{} is a [request], not a [message]", flow.code()),

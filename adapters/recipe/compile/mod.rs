@@ -13,7 +13,10 @@ use toml::Spanned;
 use super::file::{PartFile, RecipeFile, SignatureFile};
 use super::plan::{AckPlan, FieldSet, FieldsPayload, Part, Payload, Plan, SignaturePlan};
 use super::{RECIPE_BYTES_MAX, RecipeFault};
-use crate::contract::{Capability, Flow, Outcome};
+use crate::contract::{
+    Addresses, Capability, Flow, Naming, OrderRefForm, Outcome, Profile, RefundSupport, Schedule,
+    Settlement, Standing,
+};
 
 const OUTCOMES: [Outcome; 7] = [
     Outcome::Accepted,
@@ -142,12 +145,37 @@ impl Compiler<'_> {
         }
         Plan {
             name: file.name.get_ref().clone(),
-            title: file.title,
-            capability: Capability {
-                checkout: capability.checkout,
-                returns: capability.returns,
-                notice: capability.notice,
-                settlement: capability.settlement,
+            profile: Profile {
+                title: file.title,
+                standing: Standing::Founded,
+                capability: Capability {
+                    checkout: capability.checkout,
+                    returns: capability.returns,
+                    notice: capability.notice,
+                    notices: vec![capability.notice],
+                    settlement: capability.settlement,
+                    naming: if capability.settlement == Settlement::Free {
+                        Naming::Memo
+                    } else {
+                        Naming::Order
+                    },
+                    query: false,
+                    refund: RefundSupport::None,
+                    query_refund: false,
+                    cancel: false,
+                    token: false,
+                    inquiry: false,
+                },
+                credentials: Vec::new(),
+                order_ref: OrderRefForm::Text { characters_max: 34 },
+                schedule: Schedule {
+                    reply: 30,
+                    poll: Vec::new(),
+                    give_up: 86_400,
+                    poll_refund: Vec::new(),
+                    repeats: Vec::new(),
+                },
+                addresses: Addresses::default(),
             },
             messages,
             requests,

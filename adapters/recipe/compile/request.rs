@@ -22,7 +22,7 @@ impl Compiler<'_> {
     ) -> Option<RequestPlan> {
         let place = file.span();
         let file = file.into_inner();
-        if matches!(flow, Flow::Ipn | Flow::Return | Flow::Webhook) {
+        if flow.is_inbound() {
             self.wrong(
                 &place,
                 format!("{} is a [message], not a [request]", flow.code()),

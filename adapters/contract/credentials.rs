@@ -1,0 +1,128 @@
+//! What a school agreed with a provider.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+/// A value that prints as stars.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself; never log or format it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Merchant number, keys, addresses of one connection by name.
+///
+/// As JSON an object: a value is a text, a number, or a list of texts for a secret that is being
+/// exchanged, the newest first. Empty values count as absent.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials(BTreeMap<String, Vec<Secret>>);
+
+impl Credentials {
+    /// The value in use.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The value in use and those still accepted, newest first.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(Secret::expose)
+            .filter(|value| !value.is_empty())
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Accepts a further, older value of `name` for as long as secrets are being exchanged.
+    #[must_use]
+    pub fn also_accepting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0
+            .entry(name.into())
+            .or_default()
+            .push(Secret::new(value));
+        self
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Credentials {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), vec![Secret::new(value)]))
+                .collect(),
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Credentials {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => Ok(Secret::new(text)),
+            serde_json::Value::Number(number) => Ok(Secret::new(number.to_string())),
+            // The value stays out of the message: it may be a secret.
+            _ => Err(D::Error::custom(
+                "a credential is a text, a number or a list of texts",
+            )),
+        };
+        let mut credentials = BTreeMap::new();
+        for (name, value) in values {
+            let all = match value {
+                serde_json::Value::Null => continue,
+                serde_json::Value::Array(values) => {
+                    values.into_iter().map(text).collect::<Result<_, _>>()?
+                }
+                value => vec![text(value)?],
+            };
+            credentials.insert(name, all);
+        }
+        Ok(Self(credentials))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_being_exchanged_has_two_values_and_prints_neither() {
+        let read: Credentials =
+            serde_json::from_str(r#"{"key":["new","old"],"app_id":7001,"url":"u","none":null}"#)
+                .expect("credentials");
+        assert_eq!(read.get("key"), Some("new"));
+        assert_eq!(read.all("key").collect::<Vec<_>>(), ["new", "old"]);
+        assert_eq!(read.get("app_id"), Some("7001"));
+        assert_eq!(read.get("none"), None);
+        assert!(!format!("{read:?}").contains("new"));
+        let told = serde_json::from_str::<Credentials>(r#"{"key":{"s3cret":1}}"#)
+            .expect_err("an object")
+            .to_string();
+        assert!(!told.contains("s3cret"), "{told}");
+        let built: Credentials = [("key", "new")].into_iter().collect();
+        let both = built.also_accepting("key", "old");
+        assert_eq!(both.all("key").collect::<Vec<_>>(), ["new", "old"]);
+    }
+}
