@@ -1,120 +1,140 @@
 //! Notices on their way to the gateway, the ways they go wrong, and the record of what it answered.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::Method;
 
+use crate::peer::{Event, Fault, Peer, RawRequest, RawResponse, Reading};
 use crate::world::World;
 
-/// Which peer speaks, and therefore what counts as an acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    Vnpay,
-    Sepay,
-}
-
-impl Peer {
-    /// The gateway's name of the provider.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Vnpay => "vnpay",
-            Self::Sepay => "sepay",
-        }
-    }
-}
-
 /// One message, ready to be sent, once or often, in any order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Notice {
-    pub peer: Peer,
+    peer: Arc<dyn Peer>,
+    event: Event,
     /// The provider's number of the movement; `0` for a failed VNPAY payment.
     pub transaction_id: String,
     /// Whole đồng.
     pub amount: i64,
     /// Terminal code or account number of the receiver.
     pub payee: String,
-    /// VNPAY's `vnp_TxnRef`, or the memo as the bank shows it.
+    /// The order, or the memo as the bank shows it.
     pub reference: String,
     /// True when money arrived at the payee.
     pub money_in: bool,
     /// False once tampered with.
     pub genuine: bool,
-    pub(crate) method: Method,
-    pub(crate) url: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    address: String,
+    message: RawRequest,
 }
 
 impl Notice {
-    /// The same message with a signature (or key) that does not fit.
-    pub fn with_wrong_signature(&self) -> Self {
-        let mut forged = self.clone();
-        forged.genuine = false;
-        match self.peer {
-            Peer::Vnpay => forged.url = flip_last_hex(&self.url),
-            Peer::Sepay => forged.spoil_credentials(),
+    pub(crate) fn new(peer: Arc<dyn Peer>, address: &str, event: &Event) -> Self {
+        Self {
+            transaction_id: peer.transaction_id(event),
+            amount: event.amount,
+            payee: peer.merchant().to_owned(),
+            reference: event.reference.clone(),
+            money_in: event.outcome.moves_money_in(),
+            genuine: true,
+            address: address.to_owned(),
+            message: peer.notice(event),
+            event: event.clone(),
+            peer,
         }
-        forged
     }
 
-    /// The same message with another amount and the old signature. A feed that authenticates with a
-    /// bare key signs nothing, so there the intruder is one who does not have the key.
+    pub fn provider(&self) -> &'static str {
+        self.peer.provider()
+    }
+
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// As it crosses the wire.
+    pub fn message(&self) -> &RawRequest {
+        &self.message
+    }
+
+    /// The same message with something wrong on the wire.
+    pub fn with_fault(&self, fault: &Fault) -> Self {
+        let mut spoiled = self.clone();
+        spoiled.genuine = !fault.must_be_refused();
+        spoiled.message = fault.apply(&self.message);
+        spoiled
+    }
+
+    /// The same message with a signature (or key) that does not fit.
+    pub fn with_wrong_signature(&self) -> Self {
+        match self.peer.proof().first() {
+            Some(proof) => self.with_fault(&Fault::WrongProof(proof.clone())),
+            None => self.clone(),
+        }
+    }
+
+    /// The same message with another amount and the old signature. A provider that authenticates with
+    /// a bare key signs nothing, so there the intruder is one who does not have the key.
     pub fn with_changed_amount(&self, amount: i64) -> Self {
         let mut forged = self.clone();
         forged.genuine = false;
         forged.amount = amount;
-        match self.peer {
-            Peer::Vnpay => {
-                forged.url = self.url.replace(
-                    &format!("vnp_Amount={}00&", self.amount),
-                    &format!("vnp_Amount={amount}00&"),
-                );
-            }
-            Peer::Sepay => {
-                forged.body = self.body.replace(
-                    &format!("\"transferAmount\":{}", self.amount),
-                    &format!("\"transferAmount\":{amount}"),
-                );
-                if !forged
-                    .headers
-                    .iter()
-                    .any(|(name, _)| name == "x-sepay-signature")
-                {
-                    forged.spoil_credentials();
-                }
-            }
+        forged.message = self.peer.notice(&self.event.clone().of_amount(amount));
+        for proof in self.peer.proof() {
+            forged.message = if self.peer.abilities().signs {
+                let old = proof.read(&self.message).unwrap_or_default();
+                proof.write(&forged.message, &old)
+            } else {
+                proof.tamper(&forged.message)
+            };
         }
         forged
     }
 
     /// The request for a load generator that keeps no record of answers.
     pub fn request(&self, client: &reqwest::Client) -> reqwest::RequestBuilder {
-        let request = client.request(self.method.clone(), &self.url);
-        self.headers
-            .iter()
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            })
-            .body(self.body.clone())
+        build(client, &self.address, &self.message)
     }
 
-    fn spoil_credentials(&mut self) {
-        for (name, value) in &mut self.headers {
-            match name.as_str() {
-                "x-sepay-signature" => *value = flip_last_hex(value),
-                "authorization" => value.push('x'),
-                _ => {}
-            }
+    /// A genuine notice as it is sent anew: providers stamp every delivery, since receivers refuse
+    /// old stamps. A spoiled one is repeated as it is.
+    fn stamped(&self, now: i64) -> Self {
+        if self.genuine {
+            Self::new(
+                self.peer.clone(),
+                &self.address,
+                &self.event.clone().sent_at(now),
+            )
+        } else {
+            self.clone()
         }
     }
 }
 
-fn flip_last_hex(text: &str) -> String {
-    let mut changed = text.to_owned();
-    let last = changed.pop();
-    changed.push(if last == Some('0') { '1' } else { '0' });
-    changed
+fn build(client: &reqwest::Client, address: &str, message: &RawRequest) -> reqwest::RequestBuilder {
+    let method = if message.method == "GET" {
+        Method::GET
+    } else {
+        Method::POST
+    };
+    let mut url = format!("{address}{}", message.path);
+    if !message.query.is_empty() {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&message.query);
+    }
+    let request = message
+        .headers
+        .iter()
+        .fold(client.request(method, url), |request, (name, value)| {
+            request.header(name, value)
+        });
+    if message.body.is_empty() {
+        request
+    } else {
+        request.body(message.body.clone())
+    }
 }
 
 /// What came back.
@@ -123,7 +143,9 @@ pub struct Answer {
     /// `None` when there was no answer at all.
     pub status: Option<u16>,
     pub body: String,
-    /// In the provider's own terms: it will not send this notice again.
+    /// What the provider makes of it.
+    pub reading: Reading,
+    /// In the provider's own terms: it has been told and will not be told again.
     pub acknowledged: bool,
 }
 
@@ -145,7 +167,7 @@ pub(crate) struct Record {
 impl Record {
     fn note(&self, notice: &Notice) {
         let entry = Acknowledged {
-            provider: notice.peer.name(),
+            provider: notice.provider(),
             transaction_id: notice.transaction_id.clone(),
             payee: notice.payee.clone(),
             amount: notice.amount,
@@ -180,39 +202,54 @@ impl Record {
 }
 
 impl World {
-    pub async fn deliver(&self, notice: &Notice) -> Answer {
-        let mut request = self.client.request(notice.method.clone(), &notice.url);
-        for (name, value) in &notice.headers {
-            request = request.header(name, value);
-        }
-        if !notice.body.is_empty() {
-            request = request.body(notice.body.clone());
-        }
-        let answer = match request.send().await {
+    /// One request to the gateway; `None` when nothing came back in time.
+    pub async fn exchange(
+        &self,
+        address: &str,
+        message: &RawRequest,
+        patience: Duration,
+    ) -> Option<RawResponse> {
+        let request = build(&self.client, address, message).timeout(patience);
+        let response = match request.send().await {
+            Ok(response) => response,
             Err(error) => {
                 tracing::debug!(%error, "no answer to a sandbox notice");
-                Answer {
-                    status: None,
-                    body: String::new(),
-                    acknowledged: false,
-                }
+                return None;
             }
-            Ok(response) => {
-                let status = response.status().as_u16();
-                match response.text().await {
-                    Err(_) => Answer {
-                        status: Some(status),
-                        body: String::new(),
-                        acknowledged: false,
-                    },
-                    Ok(body) => {
-                        let acknowledged = acknowledges(notice.peer, status, &body);
-                        Answer {
-                            status: Some(status),
-                            body,
-                            acknowledged,
-                        }
-                    }
+        };
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+            .collect();
+        Some(RawResponse {
+            status,
+            headers,
+            body: response.bytes().await.ok()?.to_vec(),
+        })
+    }
+
+    pub async fn deliver(&self, notice: &Notice) -> Answer {
+        let schedule = notice.peer.schedule();
+        let patience = Duration::from_secs(schedule.timeout.into());
+        let answer = match self
+            .exchange(&notice.address, &notice.message, patience)
+            .await
+        {
+            None => Answer {
+                status: None,
+                body: String::new(),
+                reading: schedule.silence,
+                acknowledged: false,
+            },
+            Some(response) => {
+                let reading = notice.peer.reading(&response);
+                Answer {
+                    status: Some(response.status),
+                    body: String::from_utf8_lossy(&response.body).into_owned(),
+                    reading,
+                    acknowledged: reading == Reading::Done,
                 }
             }
         };
@@ -220,6 +257,38 @@ impl World {
             self.record.note(notice);
         }
         answer
+    }
+
+    /// Delivers, and repeats by the provider's schedule until it is done.
+    pub async fn send(&self, notice: &Notice) -> Vec<Answer> {
+        let mut answers = vec![self.deliver(notice).await];
+        if self.still_owed(notice, &answers) {
+            answers.extend(self.repeat(notice).await);
+        }
+        answers
+    }
+
+    /// True when the schedule goes on after these answers.
+    pub fn still_owed(&self, notice: &Notice, answers: &[Answer]) -> bool {
+        !notice.peer.schedule().waits.is_empty()
+            && answers
+                .iter()
+                .all(|answer| answer.reading == Reading::Again)
+    }
+
+    /// The deliveries after a first one that was not understood.
+    pub async fn repeat(&self, notice: &Notice) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for seconds in notice.peer.schedule().waits {
+            tokio::time::sleep(self.second * *seconds).await;
+            let answer = self.deliver(&notice.stamped(self.now())).await;
+            let again = answer.reading == Reading::Again;
+            answers.push(answer);
+            if !again {
+                break;
+            }
+        }
+        answers
     }
 
     pub async fn deliver_together(&self, notice: &Notice, times: usize) -> Vec<Answer> {
@@ -252,16 +321,5 @@ impl World {
             answered.push((notice, answer));
         }
         answered
-    }
-}
-
-/// VNPAY stops at RspCode 00 and 02; SePay at a 2xx that says `"success": true`.
-fn acknowledges(peer: Peer, status: u16, body: &str) -> bool {
-    let Ok(reply) = serde_json::from_str::<serde_json::Value>(body) else {
-        return false;
-    };
-    match peer {
-        Peer::Vnpay => status == 200 && matches!(reply["RspCode"].as_str(), Some("00" | "02")),
-        Peer::Sepay => (200..300).contains(&status) && reply["success"] == true,
     }
 }

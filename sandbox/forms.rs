@@ -45,6 +45,15 @@ pub(crate) fn pairs(query: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
+/// Encodes pairs in the given order.
+pub(crate) fn join<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let pieces: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
+    pieces.join("&")
+}
+
 /// The first value of a name.
 pub(crate) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs

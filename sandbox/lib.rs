@@ -1,38 +1,52 @@
-//! Wire-level peers of the gateway for demos and tests: VNPAY, a bank behind a SePay-shaped feed,
-//! and the tax authority behind its transmission provider. Each is real HTTP on one loopback port,
-//! with signature code of its own: nothing here imports the gateway or its adapters, so that a
-//! mistake made there cannot be repeated here unnoticed.
+//! Wire-level peers of the gateway for demos and tests: payment providers, banks, and the tax
+//! authority behind its transmission provider, with signature code of their own: nothing here imports
+//! the gateway or its adapters, so that a mistake made there cannot be repeated here unnoticed.
 //!
-//! A new peer is a folder with a `routes` function and a handle on [`Sandbox`]; what it sends goes
-//! through [`deliver`], which keeps the record of what the gateway acknowledged. Every misbehaviour
-//! is a named lever. Time comes from [`Config::now`], chance from [`Config::seed`]; only RSA keys
-//! are drawn from the system.
+//! A provider is a folder that implements [`peer::Peer`], a pure trait: bytes in, bytes out. It is
+//! driven in memory, or over real HTTP once [`Sandbox::open`] gives it an address; what it sends goes
+//! through [`deliver`], which keeps the provider's retry schedule and the record of what the gateway
+//! acknowledged. Every misbehaviour is a named lever. Time comes from [`Config::now`], chance from
+//! [`Config::seed`]; only RSA keys are drawn from the system.
+//!
+//! [`vnpay::Vnpay`] and [`bank::Bank`] hold many merchants and accounts for the demo.
 
 pub mod bank;
 mod chance;
 pub mod deliver;
+mod digest;
 mod forms;
 mod moment;
 mod page;
 #[cfg(test)]
 mod payments_tests;
+pub mod peer;
 pub mod pki;
 pub mod province;
+pub mod sepay;
+mod station;
 pub mod tax;
+#[cfg(test)]
+mod vectors;
 pub mod vnpay;
 mod world;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use bank::{Account, Bank, FeedKey, Rendering, Transfer};
 pub use deliver::{Acknowledged, Answer, Notice};
+pub use peer::Peer;
 pub use pki::{Identity, Pki, PkiError};
+pub use station::{Station, TellError};
 pub use tax::{Levers, Tax, Taxpayer};
 pub use vnpay::{Merchant, PayOrder, PayResult, Vnpay};
 
@@ -52,10 +66,8 @@ pub struct Config {
     pub tax_token: String,
     /// Time between a tax message and its business reply.
     pub tax_answer_after: Duration,
-    /// Pause between two calls of a VNPAY IPN; the real one waits five minutes.
-    pub ipn_interval: Duration,
-    /// What counts as one minute in the bank feed's retry waits of 1, 1, 2, 3, 5, 8 and 13 minutes.
-    pub feed_minute: Duration,
+    /// What counts as one second of a provider's retry schedule, so that tests need not wait.
+    pub second: Duration,
     pub pki: Arc<Pki>,
 }
 
@@ -68,8 +80,7 @@ impl Config {
             seed,
             tax_token: "sandbox-tvan-token".to_owned(),
             tax_answer_after: Duration::from_millis(300),
-            ipn_interval: Duration::from_secs(300),
-            feed_minute: Duration::from_secs(60),
+            second: Duration::from_secs(1),
             pki,
         }
     }
@@ -87,6 +98,27 @@ pub enum SandboxError {
     Refused(&'static str, String),
 }
 
+type Stations = Arc<Mutex<BTreeMap<String, Arc<Station>>>>;
+
+async fn at_station(
+    State(stations): State<Stations>,
+    Path((name, rest)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let station = stations
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&name)
+        .cloned();
+    let Some(station) = station else {
+        return peer::RawResponse::text(404, "no such peer").into_response();
+    };
+    match station::read(request, &format!("/{rest}")).await {
+        Ok(request) => station.answer(request).await,
+        Err(refused) => refused,
+    }
+}
+
 /// The running peers. Dropping it closes the port.
 pub struct Sandbox {
     /// `http://127.0.0.1:<port>`, without a slash at the end.
@@ -95,6 +127,7 @@ pub struct Sandbox {
     vnpay: Arc<Vnpay>,
     bank: Arc<Bank>,
     tax: Arc<Tax>,
+    stations: Stations,
     server: JoinHandle<()>,
 }
 
@@ -112,16 +145,21 @@ impl Sandbox {
             .map_err(|error| SandboxError::Listen(config.listen, error))?;
         let base_url = format!("http://{address}");
         let world = Arc::new(World::new(&config)?);
-        let vnpay = Arc::new(Vnpay::new(world.clone(), &base_url, config.ipn_interval));
-        let bank = Arc::new(Bank::new(world.clone(), &base_url, config.feed_minute));
+        let vnpay = Arc::new(Vnpay::new(world.clone(), &base_url));
+        let bank = Arc::new(Bank::new(world.clone(), &base_url));
         let tax = Arc::new(Tax::new(
             world.clone(),
             config.pki.clone(),
             config.tax_token,
             config.tax_answer_after,
         ));
+        let stations = Stations::default();
+        let peers = Router::new()
+            .route("/{name}/{*rest}", any(at_station))
+            .with_state(stations.clone());
         let app = Router::new()
             .merge(page::routes())
+            .nest("/peers", peers)
             .nest("/vnpay", vnpay::routes(vnpay.clone()))
             .nest("/bank", bank::routes(bank.clone()))
             .nest("/tax", tax::routes(tax.clone()));
@@ -136,8 +174,22 @@ impl Sandbox {
             vnpay,
             bank,
             tax,
+            stations,
             server,
         })
+    }
+
+    /// Puts a peer behind HTTP at `/peers/<name>`, reporting to `notify`. A name that is taken is
+    /// replaced.
+    pub fn open(&self, name: &str, peer: Arc<dyn Peer>, notify: &str) -> Arc<Station> {
+        let base_url = format!("{}/peers/{name}", self.base_url);
+        let station = Station::new(self.world.clone(), peer, base_url, notify.to_owned());
+        let station = Arc::new(station);
+        self.stations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), station.clone());
+        station
     }
 
     pub fn vnpay(&self) -> &Arc<Vnpay> {

@@ -1,9 +1,11 @@
 //! The shell of the sandbox's pages: no script, one stylesheet, a policy that starts from nothing.
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+
+use crate::peer::RawResponse;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -59,14 +61,20 @@ pub(crate) fn dong(amount: i64) -> String {
     out + "\u{a0}₫"
 }
 
-/// One page. `leaves_to` is the address a form's answer redirects to: browsers apply `form-action`
-/// to that redirect as well, so its origin must be allowed beside our own.
+/// One page. `leaves_to` is where a form's answer redirects to: browsers apply `form-action` to that
+/// redirect as well, so its origin must be allowed beside our own.
 pub(crate) fn show(
     status: StatusCode,
     title: &str,
     body: &str,
     leaves_to: Option<&str>,
 ) -> Response {
+    let leaves_to: Vec<&str> = leaves_to.into_iter().collect();
+    render(status.as_u16(), title, body, &leaves_to).into_response()
+}
+
+/// The same as bytes, for peers that do no I/O.
+pub(crate) fn render(status: u16, title: &str, body: &str, leaves_to: &[&str]) -> RawResponse {
     let document = format!(
         "<!doctype html>\n<html lang=\"vi\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -75,24 +83,23 @@ pub(crate) fn show(
          <main><h1>{title}</h1>{body}</main></body></html>",
         title = escape(title),
     );
-    let mut response = (status, Html(document)).into_response();
-    let away = leaves_to
-        .and_then(origin)
+    let away: String = leaves_to
+        .iter()
+        .filter_map(|address| origin(address))
         .map(|origin| format!(" {origin}"))
-        .unwrap_or_default();
+        .collect();
     let policy = format!(
         "default-src 'none'; style-src 'self'; form-action 'self'{away}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    let mut response = RawResponse::new(status, "text/html; charset=utf-8", document);
+    for (name, value) in [
+        ("content-security-policy", policy.as_str()),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        response.headers.push((name.to_owned(), value.to_owned()));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
     response
 }
 

@@ -76,8 +76,7 @@ async fn scene() -> (Sandbox, Merchants) {
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let pki = Arc::new(Pki::new(NOW).unwrap());
     let mut config = Config::new(Arc::new(|| NOW), 1, pki);
-    config.ipn_interval = Duration::from_millis(5);
-    config.feed_minute = Duration::from_millis(1);
+    config.second = Duration::from_micros(15);
     let sandbox = Sandbox::start(config).await.unwrap();
     sandbox.vnpay().register(Merchant {
         tmn_code: "SANDBX01".to_owned(),
@@ -272,7 +271,7 @@ async fn a_scanned_code_becomes_a_credit_on_the_feed_with_eight_deliveries() {
     let forged = bank.notice(&typed).unwrap().with_changed_amount(9_000_000);
     sandbox.deliver(&forged).await;
     let call = merchants.calls().pop().unwrap();
-    assert!(call.body.contains("9000000") && call.signature.as_deref() == Some("Apikey keyx"));
+    assert!(call.body.contains("9000000") && call.signature.as_deref() == Some("Apikey ke1"));
 }
 
 #[tokio::test]

@@ -7,14 +7,16 @@ use crate::chance::Chance;
 use crate::deliver::Record;
 use crate::{Config, Now};
 
-/// Longer than any answer of the gateway; VNPAY and SePay give up after 30 seconds at the latest.
-const NOTICE_TIMEOUT: Duration = Duration::from_secs(30);
+/// For calls that set no patience of their own.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     now: Now,
     pub chance: Chance,
     pub client: reqwest::Client,
     pub record: Record,
+    /// What counts as one second of a provider's retry schedule.
+    pub second: Duration,
     next_transaction: AtomicI64,
 }
 
@@ -27,12 +29,13 @@ impl World {
             now: config.now.clone(),
             chance: Chance::new(config.seed),
             client: reqwest::Client::builder()
-                .timeout(NOTICE_TIMEOUT)
+                .timeout(CALL_TIMEOUT)
                 .connect_timeout(Duration::from_secs(5))
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .build()?,
             record: Record::default(),
+            second: config.second,
             next_transaction: AtomicI64::new(first),
         })
     }

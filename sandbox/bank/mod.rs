@@ -5,35 +5,27 @@
 //! registered for the account, with SePay's own retry rule. Without a browser the same is driven by
 //! [`Bank::scan`] and [`Bank::notice`].
 
-mod feed;
 mod memo;
 mod pages;
 mod vietqr;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
 
+use crate::peer::{Event, Outcome, RawResponse};
+use crate::sepay::Feed;
+use crate::station::{self, Station};
 use crate::world::World;
 use crate::{Answer, Notice, SandboxError};
 
+pub use crate::sepay::Key as FeedKey;
 pub use memo::{Rendering, fold};
 pub use vietqr::{QrError, VietQr};
-
-/// Waits between two deliveries, in SePay's minutes.
-const FEED_WAITS_MINUTES: [u32; 7] = [1, 1, 2, 3, 5, 8, 13];
-
-/// How the feed proves itself for one account.
-#[derive(Clone)]
-pub enum FeedKey {
-    /// `Authorization: Apikey <key>`
-    ApiKey(String),
-    /// `X-SePay-Signature` over timestamp and body.
-    Hmac(String),
-}
 
 /// A receiving account and where its credits are reported.
 #[derive(Clone)]
@@ -61,13 +53,31 @@ pub struct Transfer {
 
 struct Held {
     account: Account,
+    feed: Arc<Station>,
     balance: i64,
+}
+
+/// The payment code configured in the feed's dashboard: prefix and length of what follows.
+const PAYMENT_CODE: (&str, usize) = ("HPZ", 10);
+
+/// The feed's name of the receiving bank.
+fn bank_name(bin: &str) -> &'static str {
+    match bin {
+        "970436" => "Vietcombank",
+        "970415" => "VietinBank",
+        "970418" => "BIDV",
+        "970405" => "Agribank",
+        "970422" => "MBBank",
+        "970407" => "Techcombank",
+        "970416" => "ACB",
+        "970423" => "TPBank",
+        _ => "Bank",
+    }
 }
 
 pub struct Bank {
     world: Arc<World>,
     base_url: String,
-    minute: Duration,
     accounts: Mutex<BTreeMap<String, Held>>,
 }
 
@@ -75,28 +85,68 @@ pub(crate) fn routes(bank: Arc<Bank>) -> Router {
     Router::new()
         .route("/", get(pages::home))
         .route("/pay", get(pages::review).post(pages::confirm))
+        .route("/feed/{account}/{*rest}", any(of_feed))
         .with_state(bank)
 }
 
+async fn of_feed(
+    State(bank): State<Arc<Bank>>,
+    Path((account, rest)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let feed = match bank.feed(&account) {
+        Ok(feed) => feed,
+        Err(error) => return RawResponse::text(404, &error.to_string()).into_response(),
+    };
+    match station::read(request, &format!("/{rest}")).await {
+        Ok(request) => feed.answer(request).await,
+        Err(refused) => refused,
+    }
+}
+
 impl Bank {
-    pub(crate) fn new(world: Arc<World>, base_url: &str, minute: Duration) -> Self {
+    pub(crate) fn new(world: Arc<World>, base_url: &str) -> Self {
         Self {
             world,
             base_url: base_url.to_owned(),
-            minute,
             accounts: Mutex::default(),
         }
     }
 
     /// Adds or replaces a receiving account, known by its number.
     pub fn register(&self, account: Account) {
+        let feed = Feed::new(
+            &account.number,
+            bank_name(&account.bin),
+            account.key.clone(),
+            PAYMENT_CODE,
+            self.world.transaction_number(),
+        );
+        let feed = Station::new(
+            self.world.clone(),
+            Arc::new(feed),
+            format!("{}/bank/feed/{}", self.base_url, account.number),
+            account.webhook_url.clone(),
+        );
         self.accounts().insert(
             account.number.clone(),
             Held {
                 account,
+                feed: Arc::new(feed),
                 balance: 0,
             },
         );
+    }
+
+    /// The feed of an account: its list of movements is served at [`Station::base_url`].
+    ///
+    /// # Errors
+    /// When the account is not registered.
+    pub fn feed(&self, number: &str) -> Result<Arc<Station>, SandboxError> {
+        self.accounts()
+            .get(number)
+            .map(|held| held.feed.clone())
+            .ok_or_else(|| SandboxError::Unknown("bank", number.to_owned()))
     }
 
     fn accounts(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
@@ -167,32 +217,24 @@ impl Bank {
             }
             None => change,
         };
-        Ok(feed::notice(
-            &self.world,
-            &account,
-            transfer,
-            shown,
-            balance,
-        ))
+        let mut event = Event::paid(
+            &shown,
+            transfer.amount,
+            self.world.transaction_number(),
+            self.world.now(),
+        );
+        if transfer.outgoing {
+            event.outcome = Outcome::Outgoing;
+        }
+        event.echo.push(("balance", balance.to_string()));
+        let feed = self.feed(&account.number)?;
+        feed.peer().book().happened(&event);
+        Ok(feed.notice(&event))
     }
 
     /// Delivers until the receiver says success, at most eight times in SePay's rhythm. Repeats of a
     /// genuine notice carry a fresh stamp; a forged one is repeated as it is.
     pub async fn send(&self, notice: &Notice) -> Vec<Answer> {
-        let mut answers = vec![self.world.deliver(notice).await];
-        for minutes in FEED_WAITS_MINUTES {
-            if answers.last().is_some_and(|answer| answer.acknowledged) {
-                break;
-            }
-            tokio::time::sleep(self.minute * minutes).await;
-            let again = match self.account(&notice.payee) {
-                Ok(account) if notice.genuine => {
-                    feed::stamped_again(notice, &account, self.world.now())
-                }
-                _ => notice.clone(),
-            };
-            answers.push(self.world.deliver(&again).await);
-        }
-        answers
+        self.world.send(notice).await
     }
 }

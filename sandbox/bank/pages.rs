@@ -6,7 +6,7 @@ use axum::extract::{RawForm, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{Bank, Transfer, feed};
+use super::{Bank, Transfer, bank_name};
 use crate::forms;
 use crate::page::{dong, escape, show};
 
@@ -43,7 +43,7 @@ pub(super) async fn review(State(bank): State<Arc<Bank>>, RawQuery(query): RawQu
          <input id=\"memo\" name=\"memo\" type=\"text\" maxlength=\"{MEMO_CHARS_MAX}\" value=\"{memo}\">\
          <button class=\"main\">Xác nhận chuyển khoản</button></form>",
         holder = escape(&account.holder),
-        name = feed::bank_name(&account.bin),
+        name = bank_name(&account.bin),
         number = escape(&account.number),
         amount = transfer.amount,
         memo = escape(&transfer.memo),

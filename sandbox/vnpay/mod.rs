@@ -1,31 +1,32 @@
-//! VNPAY's payment page and IPN (PAY 2.1.0), seen from VNPAY's side.
+//! VNPAY's payment page, IPN, `querydr` and `refund` (PAY 2.1.0), seen from VNPAY's side.
 //!
-//! The browser arrives with a signed pay request, chooses an outcome, VNPAY reports it to the
-//! merchant's registered IPN address and sends the browser back to the return address. Without a
+//! [`Terminal`] is one merchant's VNPAY and does no I/O. [`Vnpay`] holds many terminals behind one
+//! address, as the demo needs them: the browser arrives with a signed pay request, chooses an
+//! outcome, VNPAY reports it to the terminal's IPN address and sends the browser back. Without a
 //! browser the same is driven by [`Vnpay::open`], [`Vnpay::notice`] and [`Vnpay::press`].
 
-mod pages;
+mod api;
 mod request;
 mod sign;
+mod terminal;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::routing::{get, post};
-use reqwest::Method;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 
-use crate::deliver::Peer;
+use crate::peer::{Event, Outcome, RawResponse, counter};
+use crate::station::{self, Station};
 use crate::world::World;
-use crate::{Answer, Notice, SandboxError, forms, moment};
+use crate::{Answer, Notice, SandboxError, forms};
 
 pub use request::{PayOrder, RequestError};
 #[cfg(test)]
 pub(crate) use sign::signed_query;
-
-/// VNPAY calls an IPN address at most so often.
-const IPN_CALLS_MAX: usize = 10;
+pub use terminal::Terminal;
 
 /// A terminal as registered on VNPAY's merchant portal.
 #[derive(Clone)]
@@ -49,26 +50,12 @@ pub enum PayResult {
 }
 
 impl PayResult {
-    fn codes(self) -> (&'static str, &'static str) {
+    const fn outcome(self) -> Outcome {
         match self {
-            Self::Paid => ("00", "00"),
-            Self::Cancelled => ("24", "02"),
-            Self::NoFunds => ("51", "02"),
+            Self::Paid => Outcome::Paid,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::NoFunds => Outcome::Failed,
         }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Paid => "paid",
-            Self::Cancelled => "cancelled",
-            Self::NoFunds => "no-funds",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Paid, Self::Cancelled, Self::NoFunds]
-            .into_iter()
-            .find(|result| result.word() == word)
     }
 }
 
@@ -79,78 +66,93 @@ pub struct Finished {
     pub return_to: String,
 }
 
-struct Open {
-    order: PayOrder,
-    used: bool,
-}
-
+/// Many terminals behind one address.
 pub struct Vnpay {
     world: Arc<World>,
     base_url: String,
-    ipn_interval: Duration,
-    merchants: Mutex<BTreeMap<String, Merchant>>,
-    /// By terminal and order reference: a reference is paid once.
-    orders: Mutex<BTreeMap<(String, String), Open>>,
+    terminals: Mutex<BTreeMap<String, Arc<Station>>>,
 }
 
 pub(crate) fn routes(vnpay: Arc<Vnpay>) -> Router {
     Router::new()
-        .route("/paymentv2/vpcpay.html", get(pages::choose))
-        .route("/paymentv2/confirm", post(pages::confirm))
+        .route("/t/{tmn_code}/{*rest}", any(of_terminal))
+        .fallback(by_content)
         .with_state(vnpay)
 }
 
+async fn of_terminal(
+    State(vnpay): State<Arc<Vnpay>>,
+    Path((tmn_code, rest)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let Some(station) = vnpay.station(&tmn_code) else {
+        return counter_refusal();
+    };
+    match station::read(request, &format!("/{rest}")).await {
+        Ok(request) => station.answer(request).await,
+        Err(refused) => refused,
+    }
+}
+
+async fn by_content(State(vnpay): State<Arc<Vnpay>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let request = match station::read(request, &path).await {
+        Ok(request) => request,
+        Err(refused) => return refused,
+    };
+    let named = terminal::named_in(&request).and_then(|tmn_code| vnpay.station(&tmn_code));
+    match named {
+        Some(station) => station.answer(request).await,
+        None if request.path == api::PATH => RawResponse::json(&serde_json::json!({
+            "vnp_ResponseCode": "02",
+            "vnp_Message": "Invalid TmnCode",
+        }))
+        .into_response(),
+        None => counter_refusal(),
+    }
+}
+
+fn counter_refusal() -> Response {
+    let error = RequestError::UnknownTerminal;
+    match counter::refuse(&error.to_string(), error.code()).reply {
+        crate::peer::Reply::Answer(page) => page.into_response(),
+        crate::peer::Reply::Silence => RawResponse::text(500, "").into_response(),
+    }
+}
+
 impl Vnpay {
-    pub(crate) fn new(world: Arc<World>, base_url: &str, ipn_interval: Duration) -> Self {
+    pub(crate) fn new(world: Arc<World>, base_url: &str) -> Self {
         Self {
             world,
-            base_url: base_url.to_owned(),
-            ipn_interval,
-            merchants: Mutex::default(),
-            orders: Mutex::default(),
+            base_url: format!("{base_url}/vnpay"),
+            terminals: Mutex::default(),
         }
     }
 
     /// Adds or replaces a terminal.
     pub fn register(&self, merchant: Merchant) {
-        self.merchants
+        let tmn_code = merchant.tmn_code.clone();
+        let notify = merchant.ipn_url.clone();
+        let terminal = Terminal::new(merchant, self.world.transaction_number());
+        let base_url = format!("{}/t/{tmn_code}", self.base_url);
+        let station = Station::new(self.world.clone(), Arc::new(terminal), base_url, notify);
+        self.terminals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(merchant.tmn_code.clone(), merchant);
+            .insert(tmn_code, Arc::new(station));
     }
 
-    fn merchant(&self, tmn_code: &str) -> Option<Merchant> {
-        self.merchants
+    fn station(&self, tmn_code: &str) -> Option<Arc<Station>> {
+        self.terminals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(tmn_code)
             .cloned()
     }
 
-    fn orders(&self) -> MutexGuard<'_, BTreeMap<(String, String), Open>> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads and checks a pay request, and opens the order it asks for.
-    fn accept(&self, query: &str) -> Result<(Merchant, PayOrder), RequestError> {
-        let tmn_code = request::tmn_code(query)?;
-        let merchant = self
-            .merchant(&tmn_code)
-            .ok_or(RequestError::UnknownTerminal)?;
-        let order = request::read(query, &merchant, self.world.now())?;
-        let key = (order.tmn_code.clone(), order.order_ref.clone());
-        let mut orders = self.orders();
-        if orders.get(&key).is_some_and(|open| open.used) {
-            return Err(RequestError::AlreadyPaid);
-        }
-        orders.insert(
-            key,
-            Open {
-                order: order.clone(),
-                used: false,
-            },
-        );
-        Ok((merchant, order))
+    fn known(&self, tmn_code: &str) -> Result<Arc<Station>, SandboxError> {
+        self.station(tmn_code)
+            .ok_or_else(|| SandboxError::Unknown("vnpay", tmn_code.to_owned()))
     }
 
     /// Follows a checkout redirect as a browser would, over HTTP, and returns what VNPAY understood.
@@ -166,13 +168,22 @@ impl Vnpay {
         }
         let (_, query) = pay_url.split_once('?').unwrap_or((pay_url, ""));
         let pairs = forms::pairs(query).unwrap_or_default();
-        let text = |name| forms::value(&pairs, name).unwrap_or_default().to_owned();
-        let key = (text("vnp_TmnCode"), text("vnp_TxnRef"));
-        let orders = self.orders();
-        let open = orders
-            .get(&key)
-            .ok_or_else(|| SandboxError::Unknown("vnpay", key.1.clone()))?;
-        Ok(open.order.clone())
+        let text = |name| forms::value(&pairs, name).unwrap_or_default();
+        let station = self.known(text("vnp_TmnCode"))?;
+        let order = station
+            .peer()
+            .book()
+            .order(text("vnp_TxnRef"))
+            .ok_or_else(|| SandboxError::Unknown("vnpay", text("vnp_TxnRef").to_owned()))?;
+        Ok(PayOrder {
+            tmn_code: text("vnp_TmnCode").to_owned(),
+            order_ref: order.reference,
+            amount: order.amount,
+            info: order.info,
+            return_url: order.return_url,
+            created_at: order.created_at,
+            expires_at: order.expires_at.unwrap_or(i64::MAX),
+        })
     }
 
     /// Presses a button of the payment page over HTTP: the IPN is sent by VNPAY's own rule and the
@@ -185,30 +196,10 @@ impl Vnpay {
         order: &PayOrder,
         result: PayResult,
     ) -> Result<Finished, SandboxError> {
-        let form = format!(
-            "tmn={}&ref={}&bank=NCB&result={}",
-            forms::encode(&order.tmn_code),
-            forms::encode(&order.order_ref),
-            result.word()
-        );
-        let response = self
-            .world
-            .client
-            .post(format!("{}/vnpay/paymentv2/confirm", self.base_url))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await?;
-        let location = response
-            .headers()
-            .get("location")
-            .and_then(|value| value.to_str().ok());
-        match location {
-            Some(location) => Ok(Finished {
-                return_to: location.to_owned(),
-            }),
-            None => Err(SandboxError::Refused("vnpay", response.text().await?)),
-        }
+        let station = self.known(&order.tmn_code)?;
+        Ok(Finished {
+            return_to: station.press(&order.order_ref, result.outcome()).await?,
+        })
     }
 
     /// An IPN about an order, ready to be delivered. `amount` other than the order's makes a
@@ -243,90 +234,15 @@ impl Vnpay {
         result: PayResult,
         amount: i64,
     ) -> Result<Notice, SandboxError> {
-        let merchant = self
-            .merchant(tmn_code)
-            .ok_or_else(|| SandboxError::Unknown("vnpay", tmn_code.to_owned()))?;
-        Ok(self
-            .report(&merchant, order_ref, info, result, amount, "NCB")
-            .0)
-    }
-
-    /// The notice, and the signed query that the IPN and the return both carry.
-    fn report(
-        &self,
-        merchant: &Merchant,
-        order_ref: &str,
-        info: &str,
-        result: PayResult,
-        amount: i64,
-        bank: &str,
-    ) -> (Notice, String) {
         let number = self.world.transaction_number();
-        let (response, status) = result.codes();
-        let paid = result == PayResult::Paid;
-        let transaction_id = if paid {
-            number.to_string()
-        } else {
-            "0".to_owned()
-        };
-        let mut fields = vec![
-            ("vnp_Amount", format!("{amount}00")),
-            ("vnp_BankCode", bank.to_owned()),
-            ("vnp_CardType", "ATM".to_owned()),
-            ("vnp_OrderInfo", info.to_owned()),
-            ("vnp_PayDate", moment::compact(self.world.now())),
-            ("vnp_ResponseCode", response.to_owned()),
-            ("vnp_TmnCode", merchant.tmn_code.clone()),
-            ("vnp_TransactionNo", transaction_id.clone()),
-            ("vnp_TransactionStatus", status.to_owned()),
-            ("vnp_TxnRef", order_ref.to_owned()),
-        ];
-        if paid {
-            fields.push(("vnp_BankTranNo", format!("VNP{number}")));
-        }
-        let query = sign::signed_query(&fields, &merchant.hash_secret);
-        let notice = Notice {
-            peer: Peer::Vnpay,
-            transaction_id,
-            amount,
-            payee: merchant.tmn_code.clone(),
-            reference: order_ref.to_owned(),
-            money_in: paid,
-            genuine: true,
-            method: Method::GET,
-            url: join(&merchant.ipn_url, &query),
-            headers: Vec::new(),
-            body: String::new(),
-        };
-        (notice, query)
+        let event = Event::paid(order_ref, amount, number, self.world.now())
+            .ending(result.outcome())
+            .about(info);
+        Ok(self.known(tmn_code)?.notice(&event))
     }
 
     /// Calls the IPN address until the merchant says 00 or 02, at most ten times.
     pub async fn send_ipn(&self, notice: &Notice) -> Vec<Answer> {
-        let mut answers = vec![self.world.deliver(notice).await];
-        if !answers[0].acknowledged {
-            answers.extend(self.repeat_ipn(notice).await);
-        }
-        answers
+        self.world.send(notice).await
     }
-
-    /// The nine calls after a first one that was not acknowledged.
-    async fn repeat_ipn(&self, notice: &Notice) -> Vec<Answer> {
-        let mut answers = Vec::new();
-        for _ in 1..IPN_CALLS_MAX {
-            tokio::time::sleep(self.ipn_interval).await;
-            let answer = self.world.deliver(notice).await;
-            let done = answer.acknowledged;
-            answers.push(answer);
-            if done {
-                break;
-            }
-        }
-        answers
-    }
-}
-
-fn join(address: &str, query: &str) -> String {
-    let mark = if address.contains('?') { '&' } else { '?' };
-    format!("{address}{mark}{query}")
 }

@@ -22,6 +22,8 @@ pub struct PayOrder {
     pub info: String,
     pub return_url: String,
     /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
     pub expires_at: i64,
 }
 
@@ -114,6 +116,7 @@ pub(super) fn read(query: &str, merchant: &Merchant, now: i64) -> Result<PayOrde
         amount: amount(field("vnp_Amount")?)?,
         info: info.to_owned(),
         return_url: return_url.to_owned(),
+        created_at: created,
         expires_at,
     })
 }
