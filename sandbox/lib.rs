@@ -16,6 +16,7 @@ pub mod deliver;
 mod digest;
 mod forms;
 mod moment;
+pub mod momo;
 mod page;
 #[cfg(test)]
 mod payments_tests;

@@ -50,6 +50,7 @@ impl Vector {
         }
     }
 
+    #[expect(dead_code, reason = "for peers that follow")]
     pub fn fields(&self) -> Vec<(String, String)> {
         let fields = &self.value["request"]["fields"];
         let params = &self.value["request"]["params"];

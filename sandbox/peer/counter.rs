@@ -20,8 +20,6 @@ pub(crate) struct Counter<'a> {
     pub merchant: &'a str,
     /// Code and name of banks to choose from; the code comes back as the event's `bank`.
     pub banks: &'a [(&'a str, &'a str)],
-    /// False where failures are never reported.
-    pub tells_failures: bool,
     /// Where the browser goes, with what the provider signs for it.
     pub back: &'a dyn Fn(&Order, &Event) -> String,
 }
@@ -171,7 +169,7 @@ fn press(
     }
     Served {
         reply: Reply::Answer(RawResponse::see(&(counter.back)(&order, &event))),
-        notices: announce(peer, counter.tells_failures, &order, &event),
+        notices: announce(peer, &order, &event),
     }
 }
 
@@ -189,8 +187,8 @@ pub(crate) fn event_of(peer: &dyn Peer, order: &Order, outcome: Outcome, now: i6
 }
 
 /// The notices of an event under the levers of the book.
-fn announce(peer: &dyn Peer, tells_failures: bool, order: &Order, event: &Event) -> Vec<Announced> {
-    let told = |event: Event| tells_failures || event.outcome == Outcome::Paid;
+fn announce(peer: &dyn Peer, order: &Order, event: &Event) -> Vec<Announced> {
+    let reported = peer.abilities().reports;
     let mut events = vec![event.clone()];
     let (mut copies, mut delay) = (1, Duration::ZERO);
     for lever in &peer.book().levers().notices {
@@ -229,7 +227,7 @@ fn announce(peer: &dyn Peer, tells_failures: bool, order: &Order, event: &Event)
     }
     events
         .into_iter()
-        .filter(|event| told(event.clone()))
+        .filter(|event| reported.contains(&event.outcome))
         .map(|event| Announced {
             address: order.notify_url.clone(),
             event,

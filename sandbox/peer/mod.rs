@@ -47,10 +47,8 @@ pub struct Abilities {
     pub lists: bool,
     /// A call that returns money.
     pub refunds: bool,
-    /// Notices exist for payments that failed or were cancelled.
-    pub reports_failures: bool,
-    /// Notices exist for money that left the account.
-    pub reports_outgoing: bool,
+    /// Outcomes that notices exist for. No other may be asked of [`Peer::notice`].
+    pub reports: &'static [Outcome],
     /// The notice names the merchant, terminal or account it is for.
     pub names_merchant: bool,
     /// The notice names its currency.
@@ -256,6 +254,7 @@ pub trait Peer: Send + Sync {
 pub fn all() -> Vec<Arc<dyn Peer>> {
     vec![
         Arc::new(crate::vnpay::Terminal::invented()),
+        Arc::new(crate::momo::Momo::invented()),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::hmac())),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::api_key())),
     ]

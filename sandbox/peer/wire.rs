@@ -88,6 +88,7 @@ impl RawRequest {
         self.header("accept")
             .is_some_and(|accept| accept.contains("text/html"))
             || self.path.starts_with("/page/")
+            || self.path.ends_with(".html")
     }
 }
 

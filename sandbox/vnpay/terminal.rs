@@ -144,8 +144,13 @@ impl Peer for Terminal {
             queries: true,
             lists: false,
             refunds: true,
-            reports_failures: true,
-            reports_outgoing: false,
+            reports: &[
+                Outcome::Paid,
+                Outcome::Failed,
+                Outcome::Cancelled,
+                Outcome::Pending,
+                Outcome::Suspect,
+            ],
             names_merchant: true,
             names_currency: false,
             signs: true,
@@ -238,7 +243,6 @@ impl Peer for Terminal {
             title: "Cổng thanh toán VNPAY (mô phỏng)",
             merchant: &self.merchant.name,
             banks: &BANKS,
-            tells_failures: true,
             back: &back,
         };
         if request.path == PAY_PATH && request.method == "GET" {
