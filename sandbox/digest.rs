@@ -10,7 +10,6 @@ pub(crate) fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-#[expect(dead_code, reason = "for peers that follow")]
 pub(crate) fn hmac_sha512(key: &[u8], text: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha512>::new_from_slice(key).expect("HMAC takes any key length");
     mac.update(text.as_bytes());
@@ -22,13 +21,11 @@ pub(crate) fn hmac_sha256_hex(key: &str, text: &str) -> String {
     hex::encode(hmac_sha256(key.as_bytes(), text))
 }
 
-#[expect(dead_code, reason = "for peers that follow")]
 pub(crate) fn sha256_hex(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 /// Only where a contract prescribes it.
-#[expect(dead_code, reason = "for peers that follow")]
 pub(crate) fn md5_hex(text: &str) -> String {
     hex::encode(Md5::digest(text.as_bytes()))
 }

@@ -20,6 +20,7 @@ pub mod momo;
 mod page;
 #[cfg(test)]
 mod payments_tests;
+pub mod payos;
 pub mod peer;
 pub mod pki;
 pub mod province;
@@ -30,6 +31,7 @@ pub mod tax;
 mod vectors;
 pub mod vnpay;
 mod world;
+pub mod zalopay;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

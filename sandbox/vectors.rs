@@ -50,7 +50,6 @@ impl Vector {
         }
     }
 
-    #[expect(dead_code, reason = "for peers that follow")]
     pub fn fields(&self) -> Vec<(String, String)> {
         let fields = &self.value["request"]["fields"];
         let params = &self.value["request"]["params"];

@@ -7,7 +7,7 @@
 
 mod memo;
 mod pages;
-mod vietqr;
+pub(crate) mod vietqr;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

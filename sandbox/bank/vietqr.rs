@@ -69,6 +69,21 @@ pub fn read(text: &str) -> Result<VietQr, QrError> {
     })
 }
 
+/// The payload for an account, an amount and an ASCII memo.
+pub(crate) fn write(bin: &str, account: &str, amount: i64, memo: &str) -> String {
+    let field = |tag: &str, value: &str| format!("{tag}{:02}{value}", value.len());
+    let receiver = field("00", bin) + &field("01", account);
+    let merchant = field("00", VIETQR) + &field("01", &receiver) + &field("02", "QRIBFTTA");
+    let mut text = field("00", "01") + &field("01", "12") + &field("38", &merchant);
+    text += &field("53", "704");
+    text += &field("54", &amount.to_string());
+    text += &field("58", "VN");
+    text += &field("62", &field("08", memo));
+    text += "6304";
+    let crc = checksum(text.as_bytes());
+    format!("{text}{crc:04X}")
+}
+
 /// One level of tag, two-digit length, value; a tag twice is broken.
 fn fields(mut text: &str) -> Result<BTreeMap<&str, &str>, QrError> {
     let mut fields = BTreeMap::new();

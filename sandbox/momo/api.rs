@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Momo, text_of};
+use super::Momo;
 use crate::peer::counter;
-use crate::peer::{Order, OrderState, Peer as _, RawRequest, RawResponse, Refund, Served};
+use crate::peer::{Order, OrderState, Peer as _, RawRequest, RawResponse, Refund, Served, plain};
 
 const BASE: &str = "/v2/gateway/api/";
 const AMOUNT_MIN: i64 = 1_000;
@@ -71,7 +71,7 @@ pub(super) fn serve(momo: &Momo, request: &RawRequest, base_url: &str, now: i64)
     };
     for name in ["partnerCode", "requestId", "orderId"] {
         if answer[name].is_null() {
-            answer[name] = Value::from(text_of(&body[name]));
+            answer[name] = Value::from(plain(&body[name]));
         }
     }
     answer["responseTime"] = Value::from(now * 1000);
@@ -85,21 +85,21 @@ fn check(momo: &Momo, request: &RawRequest, body: &Value, names: &[&str]) -> Res
     if !json || !body.is_object() {
         return Err(Refusal(20, "Yêu cầu sai định dạng."));
     }
-    if text_of(&body["partnerCode"]) != momo.partner_code {
+    if plain(&body["partnerCode"]) != momo.partner_code {
         return Err(Refusal(13, "Xác thực doanh nghiệp thất bại."));
     }
-    if text_of(&body["signature"]) != momo.sign(body, names) {
+    if plain(&body["signature"]) != momo.sign(body, names) {
         return Err(Refusal(13, "Xác thực doanh nghiệp thất bại: sai chữ ký."));
     }
     let required = names
         .iter()
         .filter(|name| !matches!(**name, "extraData" | "description"));
     for name in required {
-        if text_of(&body[*name]).is_empty() {
+        if plain(&body[*name]).is_empty() {
             return Err(Refusal(20, "Yêu cầu sai định dạng."));
         }
     }
-    if !is_order_id(&text_of(&body["orderId"])) {
+    if !is_order_id(&plain(&body["orderId"])) {
         return Err(Refusal(20, "orderId sai định dạng."));
     }
     Ok(())
@@ -129,7 +129,7 @@ fn amount(body: &Value) -> Result<i64, Refusal> {
 }
 
 fn create(momo: &Momo, body: &Value, base_url: &str, now: i64) -> Result<Value, Refusal> {
-    let text = |name: &str| text_of(&body[name]);
+    let text = |name: &str| plain(&body[name]);
     let amount = amount(body)?;
     if text("ipnUrl").contains('?') {
         return Err(Refusal(20, "ipnUrl không được có tham số."));
@@ -175,7 +175,7 @@ fn create(momo: &Momo, body: &Value, base_url: &str, now: i64) -> Result<Value, 
 fn query(momo: &Momo, body: &Value) -> Result<Value, Refusal> {
     let order = momo
         .book()
-        .order(&text_of(&body["orderId"]))
+        .order(&plain(&body["orderId"]))
         .ok_or(Refusal(42, "orderId không tồn tại."))?;
     let (code, message) = match order.state {
         OrderState::Open => (1000, "Giao dịch đã được khởi tạo, chờ người dùng xác nhận."),
@@ -223,8 +223,8 @@ fn refund_code(refund: &Refund) -> i64 {
 
 fn refund(momo: &Momo, body: &Value, now: i64) -> Result<Value, Refusal> {
     let amount = amount(body)?;
-    let number = text_of(&body["transId"]);
-    let id = text_of(&body["orderId"]);
+    let number = plain(&body["transId"]);
+    let id = plain(&body["orderId"]);
     let order = momo
         .book()
         .orders()
@@ -235,7 +235,7 @@ fn refund(momo: &Momo, body: &Value, now: i64) -> Result<Value, Refusal> {
         })
         .cloned()
         .ok_or(Refusal(42, "Giao dịch không tồn tại."))?;
-    let request = format!("refund {}", text_of(&body["requestId"]));
+    let request = format!("refund {}", plain(&body["requestId"]));
     let known = momo.book().refunds().get(&id).cloned();
     let refund = match known {
         // The same request again: its own answer.
@@ -267,7 +267,7 @@ fn refund_answer(refund: &Refund) -> Value {
 
 /// By the refund's own order id, or by the payment's for all of its refunds.
 fn query_refund(momo: &Momo, body: &Value) -> Result<Value, Refusal> {
-    let id = text_of(&body["orderId"]);
+    let id = plain(&body["orderId"]);
     if let Some(refund) = momo.book().ask_refund(&id) {
         let mut answer = refund_answer(&refund);
         answer["refundTrans"] = json!([describe(&refund)]);
@@ -280,13 +280,13 @@ fn query_refund(momo: &Momo, body: &Value) -> Result<Value, Refusal> {
 fn confirm(momo: &Momo, body: &Value) -> Result<Value, Refusal> {
     let mut orders = momo.book().orders();
     let order = orders
-        .get_mut(&text_of(&body["orderId"]))
+        .get_mut(&plain(&body["orderId"]))
         .ok_or(Refusal(42, "orderId không tồn tại."))?;
     let number = match (order.state, order.transactions.first()) {
         (OrderState::Paid, Some(paid)) => paid.number,
         _ => return Err(Refusal(43, "Yêu cầu bị từ chối vì xung đột.")),
     };
-    match text_of(&body["requestType"]).as_str() {
+    match plain(&body["requestType"]).as_str() {
         "capture" => {}
         "cancel" => order.state = OrderState::Cancelled,
         _ => return Err(Refusal(20, "Yêu cầu sai định dạng.")),

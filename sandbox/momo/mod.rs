@@ -7,11 +7,10 @@ mod tests;
 use serde_json::{Value, json};
 
 use crate::digest::hmac_sha256_hex;
-use crate::forms;
 use crate::peer::counter::{self, Counter};
 use crate::peer::{
-    Abilities, Book, Checkout, Event, Field, Order, Outcome, Peer, Place, PreludeError, RawRequest,
-    RawResponse, Reading, Schedule, Served,
+    Abilities, Book, Checkout, Event, Field, Order, Outcome, Peer, Place, RawRequest, RawResponse,
+    Reading, Schedule, Served, plain, with_query,
 };
 
 /// Signed in IPN and redirect, after `accessKey`.
@@ -61,7 +60,7 @@ impl Momo {
     fn sign(&self, message: &Value, names: &[&str]) -> String {
         let mut text = format!("accessKey={}", self.access_key);
         for name in names {
-            text.push_str(&format!("&{name}={}", text_of(&message[*name])));
+            text.push_str(&format!("&{name}={}", plain(&message[*name])));
         }
         hmac_sha256_hex(&self.secret_key, &text)
     }
@@ -90,26 +89,13 @@ impl Momo {
 
     fn back(&self, order: &Order, event: &Event) -> String {
         let report = self.report(event);
-        let members = report.as_object().expect("the report is an object");
-        let pairs: Vec<(&str, String)> = members
-            .iter()
-            .map(|(name, value)| (name.as_str(), text_of(value)))
+        let pairs: Vec<(&str, String)> = report
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), plain(value)))
             .collect();
-        let query = forms::join(pairs.iter().map(|(name, value)| (*name, value.as_str())));
-        let mark = if order.return_url.contains('?') {
-            '&'
-        } else {
-            '?'
-        };
-        format!("{}{mark}{query}", order.return_url)
-    }
-}
-
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+        with_query(&order.return_url, &pairs)
     }
 }
 
@@ -172,14 +158,6 @@ impl Peer for Momo {
         format!("HPSBX-{nth:07}")
     }
 
-    fn prelude(&self, _event: &Event) -> Option<RawRequest> {
-        None
-    }
-
-    fn read_prelude(&self, _: &mut Event, _: &RawResponse) -> Result<(), PreludeError> {
-        Ok(())
-    }
-
     fn notice(&self, event: &Event) -> RawRequest {
         RawRequest::post(
             "",
@@ -190,10 +168,6 @@ impl Peer for Momo {
 
     fn transaction_id(&self, event: &Event) -> String {
         event.transaction.to_string()
-    }
-
-    fn batch(&self, _events: &[Event]) -> Option<RawRequest> {
-        None
     }
 
     fn signed_fields(&self) -> Vec<Field> {

@@ -87,6 +87,29 @@ pub struct Order {
 }
 
 impl Order {
+    /// A fresh order that its provider knows by its own handle.
+    pub(crate) fn new(reference: &str, amount: i64, handle: &str, now: i64) -> Self {
+        Self {
+            reference: reference.to_owned(),
+            amount,
+            info: String::new(),
+            return_url: String::new(),
+            cancel_url: None,
+            notify_url: None,
+            created_at: now,
+            expires_at: None,
+            handle: handle.to_owned(),
+            state: OrderState::Open,
+            transactions: Vec::new(),
+            echo: Vec::new(),
+        }
+    }
+
+    /// The number of the payment, 0 before there is one.
+    pub(crate) fn paid_number(&self) -> i64 {
+        self.transactions.first().map_or(0, |paid| paid.number)
+    }
+
     pub fn refunded(&self, book: &Book) -> i64 {
         book.refunds()
             .values()

@@ -115,7 +115,6 @@ impl Event {
             .map(|(_, value)| value.as_str())
     }
 
-    #[expect(dead_code, reason = "for peers that follow")]
     pub(crate) fn currency(&self) -> &str {
         self.currency.as_deref().unwrap_or("VND")
     }

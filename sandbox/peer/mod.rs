@@ -35,6 +35,7 @@ pub use book::{
 pub use event::{Event, Outcome};
 pub use fault::{Fault, faults};
 pub use wire::{Field, Place, RawRequest, RawResponse};
+pub(crate) use wire::{plain, with_query};
 
 /// What a provider can do, as data: it chooses which behaviours are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,13 +171,17 @@ pub trait Peer: Send + Sync {
     fn reference(&self, nth: u64, at: i64) -> String;
 
     /// The call the provider makes before the notice, if it makes one.
-    fn prelude(&self, event: &Event) -> Option<RawRequest>;
+    fn prelude(&self, _event: &Event) -> Option<RawRequest> {
+        None
+    }
 
     /// Takes what the notice needs (token, bill) from our answer to [`Peer::prelude`].
     ///
     /// # Errors
     /// When the answer is not one the provider would go on from.
-    fn read_prelude(&self, event: &mut Event, answer: &RawResponse) -> Result<(), PreludeError>;
+    fn read_prelude(&self, _: &mut Event, _: &RawResponse) -> Result<(), PreludeError> {
+        Ok(())
+    }
 
     /// The exact message about an event. The same event gives the same bytes.
     ///
@@ -187,7 +192,9 @@ pub trait Peer: Send + Sync {
     fn transaction_id(&self, event: &Event) -> String;
 
     /// One message about several events, where the provider sends such.
-    fn batch(&self, events: &[Event]) -> Option<RawRequest>;
+    fn batch(&self, _events: &[Event]) -> Option<RawRequest> {
+        None
+    }
 
     /// Where the signature of a notice covers a value, in a notice of this provider. Empty when
     /// nothing is signed.
@@ -255,6 +262,8 @@ pub fn all() -> Vec<Arc<dyn Peer>> {
     vec![
         Arc::new(crate::vnpay::Terminal::invented()),
         Arc::new(crate::momo::Momo::invented()),
+        Arc::new(crate::zalopay::ZaloPay::invented()),
+        Arc::new(crate::payos::PayOs::invented()),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::hmac())),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::api_key())),
     ]

@@ -331,6 +331,18 @@ impl Field {
     }
 }
 
+/// A JSON scalar as providers write it into the text they sign: null is empty.
+pub(crate) fn plain(value: &Value) -> String {
+    text_of(value).unwrap_or_default()
+}
+
+/// An address with further query pairs.
+pub(crate) fn with_query(address: &str, pairs: &[(&str, String)]) -> String {
+    let mark = if address.contains('?') { '&' } else { '?' };
+    let query = forms::join(pairs.iter().map(|(name, value)| (*name, value.as_str())));
+    format!("{address}{mark}{query}")
+}
+
 fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,

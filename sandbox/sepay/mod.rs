@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::digest::hmac_sha256_hex;
 use crate::peer::{
-    Abilities, Book, Checkout, Event, Field, Outcome, Peer, Place, PreludeError, RawRequest,
-    RawResponse, Reading, Schedule, Served,
+    Abilities, Book, Checkout, Event, Field, Outcome, Peer, Place, RawRequest, RawResponse,
+    Reading, Schedule, Served,
 };
 use crate::{forms, moment};
 
@@ -183,14 +183,6 @@ impl Peer for Feed {
         format!("{prefix}{nth:0tail$}")
     }
 
-    fn prelude(&self, _event: &Event) -> Option<RawRequest> {
-        None
-    }
-
-    fn read_prelude(&self, _: &mut Event, _: &RawResponse) -> Result<(), PreludeError> {
-        Ok(())
-    }
-
     fn notice(&self, event: &Event) -> RawRequest {
         let out = event.outcome == Outcome::Outgoing;
         let balance: i64 = event
@@ -226,10 +218,6 @@ impl Peer for Feed {
 
     fn transaction_id(&self, event: &Event) -> String {
         event.transaction.to_string()
-    }
-
-    fn batch(&self, _events: &[Event]) -> Option<RawRequest> {
-        None
     }
 
     fn signed_fields(&self) -> Vec<Field> {

@@ -3,8 +3,8 @@
 use super::{Merchant, PayOrder, RequestError, api, request, sign};
 use crate::peer::counter::{self, Counter};
 use crate::peer::{
-    Abilities, Book, Checkout, Event, Field, Order, OrderState, Outcome, Peer, Place, PreludeError,
-    RawRequest, RawResponse, Reading, Schedule, Served,
+    Abilities, Book, Checkout, Event, Field, Order, OrderState, Outcome, Peer, Place, RawRequest,
+    RawResponse, Reading, Schedule, Served,
 };
 use crate::{forms, moment};
 
@@ -164,14 +164,6 @@ impl Peer for Terminal {
         format!("HPSBX{nth:07}")
     }
 
-    fn prelude(&self, _event: &Event) -> Option<RawRequest> {
-        None
-    }
-
-    fn read_prelude(&self, _: &mut Event, _: &RawResponse) -> Result<(), PreludeError> {
-        Ok(())
-    }
-
     fn notice(&self, event: &Event) -> RawRequest {
         RawRequest::get("", self.report(event))
     }
@@ -182,10 +174,6 @@ impl Peer for Terminal {
         } else {
             "0".to_owned()
         }
-    }
-
-    fn batch(&self, _events: &[Event]) -> Option<RawRequest> {
-        None
     }
 
     fn signed_fields(&self) -> Vec<Field> {
