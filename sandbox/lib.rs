@@ -10,13 +10,17 @@
 //!
 //! [`vnpay::Vnpay`] and [`bank::Bank`] hold many merchants and accounts for the demo.
 
+pub mod alepay;
 pub mod bank;
+pub mod casso;
 mod chance;
 pub mod deliver;
 mod digest;
 mod forms;
 mod moment;
 pub mod momo;
+pub mod ninepay;
+pub mod onepay;
 mod page;
 #[cfg(test)]
 mod payments_tests;
@@ -25,6 +29,7 @@ pub mod peer;
 pub mod pki;
 pub mod province;
 pub mod sepay;
+pub mod sepay_pg;
 mod station;
 pub mod tax;
 #[cfg(test)]

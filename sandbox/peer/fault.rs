@@ -3,7 +3,7 @@
 use super::{Field, Peer, Place, RawRequest};
 
 /// Larger than any notice of any provider.
-const HUGE_BYTES: usize = 8 * 1024 * 1024;
+const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// One thing wrong on the wire. None of them may move money.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -266,6 +266,12 @@ pub fn all() -> Vec<Arc<dyn Peer>> {
         Arc::new(crate::payos::PayOs::invented()),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::hmac())),
         Arc::new(crate::sepay::Feed::invented(crate::sepay::Key::api_key())),
+        Arc::new(crate::sepay_pg::SepayPg::invented()),
+        Arc::new(crate::casso::Casso::invented(crate::casso::Version::V1)),
+        Arc::new(crate::casso::Casso::invented(crate::casso::Version::V2)),
+        Arc::new(crate::onepay::OnePay::invented()),
+        Arc::new(crate::ninepay::NinePay::invented()),
+        Arc::new(crate::alepay::Alepay::invented()),
     ]
 }
 

@@ -88,7 +88,9 @@ impl RawRequest {
         self.header("accept")
             .is_some_and(|accept| accept.contains("text/html"))
             || self.path.starts_with("/page/")
-            || self.path.ends_with(".html")
+            || [".html", ".op", "/portal", "/checkout/init"]
+                .iter()
+                .any(|end| self.path.ends_with(end))
     }
 }
 
