@@ -12,6 +12,9 @@
 
 pub mod alepay;
 pub mod bank;
+pub mod bank_bidv;
+pub mod bank_vietinbank;
+pub mod bank_webhook;
 pub mod casso;
 mod chance;
 pub mod deliver;
@@ -34,6 +37,7 @@ mod station;
 pub mod tax;
 #[cfg(test)]
 mod vectors;
+pub mod vietqr_callback;
 pub mod vnpay;
 mod world;
 pub mod zalopay;

@@ -29,6 +29,8 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bank_bidv::{Bidv, Contract};
+
 pub use book::{
     ApiFault, Book, Levers, NoticeLever, Order, OrderState, Refund, RefundFate, Transaction,
 };
@@ -272,6 +274,11 @@ pub fn all() -> Vec<Arc<dyn Peer>> {
         Arc::new(crate::onepay::OnePay::invented()),
         Arc::new(crate::ninepay::NinePay::invented()),
         Arc::new(crate::alepay::Alepay::invented()),
+        Arc::new(crate::vietqr_callback::VietQrCallback::invented()),
+        Arc::new(Bidv::invented(Contract::Md5Concat)),
+        Arc::new(Bidv::invented(Contract::Sha256Pipes)),
+        Arc::new(crate::bank_vietinbank::VietinBank::invented()),
+        Arc::new(crate::bank_webhook::BankWebhook::invented()),
     ]
 }
 
