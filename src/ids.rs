@@ -61,6 +61,10 @@ text_ids! {
     JobId,
     UserId,
     ImportId,
+    /// Money that moved after it was posted.
+    MoveId,
+    ReviewId,
+    RefundId,
 }
 
 /// Crockford's alphabet in lower case: no letter that is misread, sorts as its value.

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod money;
 pub mod payments;
 pub mod people;
+pub mod refunds;
 pub mod reports;
 pub mod schools;
 pub mod sealing;

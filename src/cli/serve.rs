@@ -18,6 +18,8 @@ use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::{Exchange, KeyRing};
 use hocphi::jobs::Runner;
 use hocphi::payments::http::provider_routes;
+use hocphi::payments::moves::jobs::CreditHandler;
+use hocphi::refunds::jobs::ConfirmHandler;
 use hocphi::sealing::SealingKey;
 use hocphi::store::Db;
 use hocphi::web::{self, PageConfig};
@@ -159,7 +161,8 @@ pub fn router(app: &App, payment_origins: Vec<String>) -> Router {
     web::router(app.clone(), config).merge(provider_routes(app.clone()))
 }
 
-/// What runs beside the pages: jobs of invoices, and their exchange where a carrier is agreed.
+/// What runs beside the pages: jobs of invoices, credit and refunds, and the exchange of invoices where
+/// a carrier is agreed.
 pub fn start_jobs(
     app: &App,
     exchange: Option<Exchange>,
@@ -171,10 +174,14 @@ pub fn start_jobs(
         wake: app.wake.clone(),
         stop,
     };
-    let mut running = vec![runner.spawn(IssueHandler {
-        app: app.clone(),
-        keys: KeyRing::default(),
-    })];
+    let mut running = vec![
+        runner.spawn(IssueHandler {
+            app: app.clone(),
+            keys: KeyRing::default(),
+        }),
+        runner.spawn(CreditHandler { app: app.clone() }),
+        runner.spawn(ConfirmHandler { app: app.clone() }),
+    ];
     if let Some(exchange) = exchange {
         let exchange = Arc::new(exchange);
         for step in [Step::Send, Step::Collect] {

@@ -70,7 +70,10 @@ pub(super) async fn undocumented(db: &Db) -> Result<Vec<Undocumented>, StoreErro
                                    AND l.seq = a.seq
            LEFT JOIN job j ON j.kind = 'invoice.issue' AND j.school_id = a.school_id
                           AND j.subject = a.payment_id
-          WHERE a.target = 'BILL_LINE' AND l.seq IS NULL AND j.job_id IS NULL
+           LEFT JOIN job k ON k.kind = 'invoice.allocated' AND k.school_id = a.school_id
+                          AND k.subject = a.move_id
+          WHERE a.target = 'BILL_LINE' AND a.moved_on < a.amount AND l.seq IS NULL
+            AND j.job_id IS NULL AND k.job_id IS NULL
             AND b.document_rule <> 'NONE'
           ORDER BY a.school_id, a.payment_id, a.seq",
     )

@@ -88,7 +88,7 @@ pub async fn allocations(
                     AND g.full_name = b.payer_name) AS payer_address
            FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
            JOIN allocation a ON a.school_id = r.school_id AND a.payment_id = r.payment_id
-                            AND a.target = 'BILL_LINE'
+                            AND a.target = 'BILL_LINE' AND a.moved_on < a.amount
            JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
            JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
                            AND l.line_no = a.line_no

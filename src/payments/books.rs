@@ -160,6 +160,22 @@ pub struct Plan {
     pub paid_bills: BTreeMap<(SchoolId, BillId), Vnd>,
     pub attempts: Vec<(SchoolId, AttemptId, &'static str)>,
     pub postings: Vec<Posting>,
+    /// Attempts that a provider calls pending, with the key of the notice.
+    pub claims: Vec<(SchoolId, AttemptId, String)>,
+    /// Notices that came again with another meaning, for a person to judge.
+    pub conflicts: Vec<Conflict>,
+    /// Arrivals that take money back.
+    pub reversals: Vec<usize>,
+}
+
+/// A known notice that came again with another meaning.
+#[derive(Debug, Clone)]
+pub struct Conflict {
+    pub key: NoticeKey,
+    pub arrival: usize,
+    pub fingerprint: String,
+    /// Of the first meaning.
+    pub payment_id: Option<PaymentId>,
 }
 
 /// What became of an arrival.

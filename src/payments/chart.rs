@@ -83,10 +83,43 @@ impl Charts {
 }
 
 async fn read(db: &Db, school: &SchoolId, day: Day) -> Result<Chart, ChartError> {
-    let parameters = parameters::load(db, school)
+    Ok(chart_of(&load(db, school).await?, day)?)
+}
+
+async fn load(db: &Db, school: &SchoolId) -> Result<Parameters, ChartError> {
+    parameters::load(db, school)
         .await?
-        .ok_or_else(|| ChartError::NoSchool(school.clone()))?;
-    Ok(chart_of(&parameters, day)?)
+        .ok_or_else(|| ChartError::NoSchool(school.clone()))
+}
+
+/// The chart of a school, and the accounts of what may follow a receipt. Taking money in needs none
+/// of the latter, so a school may do without them until it pays something back.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    pub chart: Chart,
+    /// `account.REFUND_PAYABLE`: owed back to families, not yet paid out.
+    pub refund_payable: Option<String>,
+    /// `account.PROVIDER_FEE`: what intermediaries keep for themselves.
+    pub provider_fee: Option<String>,
+    /// `credit_on_publish`: `ASK` leaves credit to the accountant, anything else uses it at once.
+    pub uses_credit_unasked: bool,
+}
+
+impl Accounts {
+    /// Reads the parameters of a school on a day.
+    ///
+    /// # Errors
+    /// [`ChartError`] when there is no such school or its chart lacks an account that receipts need.
+    pub async fn read(db: &Db, school: &SchoolId, day: Day) -> Result<Self, ChartError> {
+        let parameters = load(db, school).await?;
+        let account = |key| parameters.at(key, day).map(|found| found.value.to_owned());
+        Ok(Self {
+            chart: chart_of(&parameters, day)?,
+            refund_payable: account("account.REFUND_PAYABLE"),
+            provider_fee: account("account.PROVIDER_FEE"),
+            uses_credit_unasked: account("credit_on_publish").as_deref() != Some("ASK"),
+        })
+    }
 }
 
 fn chart_of(parameters: &Parameters, day: Day) -> Result<Chart, ParameterError> {

@@ -14,10 +14,12 @@ use hocphi_adapters::contract::{Ack, Flow, Inbound, Naming, Notice, Notices, Out
 
 use super::books::{Arrival, Target};
 use super::connections::Connection;
+use super::evidence_store::{self, EvidenceKind};
 use super::{service, store};
 use crate::App;
 use crate::fees::{bill_code::BillCode, memo};
 use crate::ids::{ConnectionId, PaymentId};
+use crate::store::Tx;
 use crate::web::Web;
 use crate::web::errors::PageError;
 use crate::web::problem::ProblemDetails;
@@ -271,6 +273,12 @@ async fn came_back(
     let token = store::token_of_order(&app.db, &connection.school_id, &order_ref)
         .await?
         .ok_or(PageError::NotFound)?;
+    let (school, now) = (connection.school_id.clone(), app.clock.now());
+    app.db
+        .write("payments.returned", async move |tx: &mut Tx| {
+            evidence_store::note_claim(tx, &school, &order_ref, EvidenceKind::ReturnPage, now).await
+        })
+        .await?;
     Ok(Redirect::to(&format!("/b/{token}?from=return")))
 }
 

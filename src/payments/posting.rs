@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::books::{Arrival, Chart, Receipt};
 use super::chart::Charts;
-use super::{posting_store, rules, snapshot};
+use super::moves::MoveError;
+use super::{evidence_store, posting_store, review, rules, snapshot};
 use crate::clock::Clock;
 use crate::fees::service::{self as fees, FeeError};
 use crate::ids::{Ids, SchoolId};
@@ -14,6 +15,10 @@ use crate::store::{Db, StoreError, Trouble, Tx};
 
 /// The job that issues the invoice of a payment; `invoices` owns its handler.
 pub const ISSUE_INVOICE: &str = "invoice.issue";
+/// See the head of [`payments`](super).
+pub const INVOICE_ALLOCATED: &str = "invoice.allocated";
+/// See the head of [`payments`](super).
+pub const INVOICE_REFUNDED: &str = "invoice.refunded";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
@@ -21,6 +26,18 @@ pub enum PostError {
     Store(#[from] StoreError),
     #[error("bills cannot be priced for the day of payment: {0}")]
     Pricing(#[from] FeeError),
+    #[error("money cannot be taken back: {0}")]
+    Reversal(Box<MoveError>),
+}
+
+impl From<MoveError> for PostError {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Store(error) => Self::Store(error),
+            MoveError::Pricing(error) => Self::Pricing(error),
+            other => Self::Reversal(Box::new(other)),
+        }
+    }
 }
 
 impl PostError {
@@ -28,7 +45,7 @@ impl PostError {
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::Store(error) | Self::Pricing(FeeError::Store(error)) => error.trouble(),
-            Self::Pricing(_) => None,
+            Self::Pricing(_) | Self::Reversal(_) => None,
         }
     }
 
@@ -37,6 +54,7 @@ impl PostError {
         match self {
             Self::Store(error) | Self::Pricing(FeeError::Store(error)) => error.code(),
             Self::Pricing(_) => "posting_pricing",
+            Self::Reversal(_) => "posting_reversal",
         }
     }
 }
@@ -102,7 +120,9 @@ async fn post_in(
     }
     let plan = rules::plan(&mut books, arrivals);
     posting_store::write(tx, &plan, arrivals, now).await?;
+    evidence_store::note_batch(tx, &plan, arrivals, now).await?;
     ledger::append(tx, &mut heads, &plan.postings).await?;
+    review::follow(tx, &poster.ids, &plan, arrivals, charts, &mut heads, now).await?;
     let follow_up: Vec<NewJob> = plan
         .payments
         .iter()

@@ -107,7 +107,9 @@ async fn write_payments(tx: &mut Tx, plan: &Plan, arrivals: &[Arrival]) -> Resul
                 (school_id, payment_id, provider, transaction_id, channel, amount, to_bills,
                  to_credit, to_suspense, state, bill_id, memo, paid_at, paid_day, received_at)
          SELECT school_id, payment_id, provider, transaction_id, channel, amount, to_bills,
-                to_credit, to_suspense, 'CONFIRMED', bill_id, memo, paid_at, paid_day, received_at
+                to_credit, to_suspense,
+                CASE WHEN channel IN ('BANK_TRANSFER', 'CASH') THEN 'SETTLED' ELSE 'CONFIRMED' END,
+                bill_id, memo, paid_at, paid_day, received_at
            FROM ROWS($1: school_id TEXT, payment_id TEXT, provider TEXT, transaction_id TEXT,
                      channel TEXT, amount BIGINT, to_bills BIGINT, to_credit BIGINT,
                      to_suspense BIGINT, bill_id TEXT, memo TEXT, paid_at INSTANT, paid_day DAY,

@@ -6,8 +6,8 @@ use hocphi_adapters::contract::{
 use sha2::{Digest, Sha256};
 
 use super::books::{
-    AllocationRow, Arrival, AttemptView, BillView, Known, NoticeKey, NoticeRow, PaymentRow, Plan,
-    Receipt, Snapshot, StoredOutcome, SuspenseReason, SuspenseRow, Target,
+    AllocationRow, Arrival, AttemptView, BillView, Conflict, Known, NoticeKey, NoticeRow,
+    PaymentRow, Plan, Receipt, Snapshot, StoredOutcome, SuspenseReason, SuspenseRow, Target,
 };
 use super::spread::{Destination, Part, posting, spread};
 use crate::clock::{Day, Instant};
@@ -91,6 +91,14 @@ impl Planner<'_> {
                 reason: None,
                 payment_id: known.payment_id.clone(),
             };
+            if conflict {
+                self.plan.conflicts.push(Conflict {
+                    key: key.clone(),
+                    arrival: self.place,
+                    fingerprint: print,
+                    payment_id: known.payment_id.clone(),
+                });
+            }
             self.plan.repeats.push((key, conflict));
             return receipt;
         }
@@ -98,6 +106,13 @@ impl Planner<'_> {
         let view = self.order_view(&destination);
         let (decision, reason, outcome) =
             decide(self.arrival.settlement, &self.arrival.notice, view.as_ref());
+        // Received and kept, whatever it turns out to mean: done or before a person's eyes.
+        let (decision, reason, outcome) = if takes_back(&self.arrival.notice, reason) {
+            self.plan.reversals.push(self.place);
+            (Decision::RecordReversal, None, Outcome::Accepted)
+        } else {
+            (decision, reason, outcome)
+        };
         let Ok(payment_id) = self.post(&destination, decision, reason) else {
             return Receipt {
                 outcome: Outcome::Temporary,
@@ -106,6 +121,7 @@ impl Planner<'_> {
                 payment_id: None,
             };
         };
+        self.note_claim(decision, &key.2);
         let stored = match outcome {
             Outcome::UnknownOrder => StoredOutcome::UnknownOrder,
             Outcome::AmountDiffers => StoredOutcome::AmountDiffers,
@@ -308,6 +324,23 @@ impl Planner<'_> {
         Ok(Some(self.arrival.payment_id.clone()))
     }
 
+    /// A pending order is a claim: shown as waiting, never as paid.
+    fn note_claim(&mut self, decision: Decision, key: &str) {
+        if decision != Decision::RecordPending {
+            return;
+        }
+        if let Target::Order(order_ref) = &self.arrival.target
+            && let Some(attempt) = self.attempt(order_ref)
+        {
+            let claim = (
+                self.arrival.school_id.clone(),
+                attempt.attempt_id.clone(),
+                key.to_owned(),
+            );
+            self.plan.claims.push(claim);
+        }
+    }
+
     fn note_failure(&mut self, decision: Decision) {
         if decision != Decision::RecordFailed {
             return;
@@ -416,6 +449,18 @@ impl Planner<'_> {
                 .insert((school, bill_id.clone()), bill.amount_paid);
         }
     }
+}
+
+/// Whether money that came in goes back. The provider's word on a transaction of ours is enough; which
+/// payment it means is found under the lock of the books.
+fn takes_back(notice: &Notice, reason: Option<Reason>) -> bool {
+    matches!(notice.status, Status::Reversed | Status::Refunded)
+        && !matches!(
+            reason,
+            Some(
+                Reason::WrongMerchant | Reason::WrongCurrency | Reason::Outgoing | Reason::TestPing
+            )
+        )
 }
 
 const fn repeated(stored: StoredOutcome) -> Outcome {

@@ -4,6 +4,7 @@ use hocphi_adapters::contract::{Checkout, Errand, Fault, Notice, Order, Settleme
 
 use super::books::{Arrival, Channel, Receipt, Target};
 use super::connections::ConnectionError;
+use super::evidence_store::{self, EvidenceKind, Step};
 use super::store::{self, NewAttempt};
 use crate::App;
 use crate::fees;
@@ -100,6 +101,16 @@ pub async fn start_checkout(
                 expires_at: now.plus_seconds(CHECKOUT_TTL_MINUTES * 60),
             };
             store::insert_attempt(tx, &attempt).await?;
+            evidence_store::note(
+                tx,
+                &attempt.school_id,
+                attempt.attempt_id.as_str(),
+                Step::Claimed,
+                EvidenceKind::Checkout,
+                &attempt.order_ref,
+                now,
+            )
+            .await?;
             Ok((attempt, bill.bill_code))
         })
         .await?;

@@ -180,7 +180,8 @@ struct LineRow {
     amount_paid: Vnd,
 }
 
-async fn read_bills(
+/// Heads and lines of these bills, into the snapshot.
+pub(super) async fn read_bills(
     tx: &mut Tx,
     bills: &BTreeSet<(SchoolId, BillId)>,
     snapshot: &mut Snapshot,

@@ -56,12 +56,13 @@ pub async fn schools_under(
               GROUP BY b.school_id
          ),
          paid AS (
-             SELECT p.school_id, COUNT(*) AS receipts, SUM(p.to_bills) AS settled,
+             SELECT p.school_id, COUNT(*) AS receipts, SUM(p.to_bills + p.bills_later) AS settled,
                     SUM(CASE WHEN p.channel <> 'CASH' THEN 1 ELSE 0 END) AS cashless_receipts,
-                    SUM(CASE WHEN p.channel <> 'CASH' THEN p.to_bills ELSE 0 END) AS cashless_settled
+                    SUM(CASE WHEN p.channel <> 'CASH' THEN p.to_bills + p.bills_later
+                             ELSE 0 END) AS cashless_settled
                FROM payment p
                JOIN under o ON o.unit_id = p.school_id
-              WHERE p.paid_day >= $2 AND p.paid_day <= $3 AND p.to_bills > 0
+              WHERE p.paid_day >= $2 AND p.paid_day <= $3 AND p.to_bills + p.bills_later > 0
               GROUP BY p.school_id
          ),
          documented AS (
@@ -73,6 +74,7 @@ pub async fn schools_under(
                        JOIN under o ON o.unit_id = p.school_id
                        JOIN allocation a ON a.school_id = p.school_id
                                         AND a.payment_id = p.payment_id AND a.target = 'BILL_LINE'
+                                        AND a.moved_on < a.amount
                        JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
                                        AND l.line_no = a.line_no AND l.document_rule = 'INVOICE'
                        LEFT JOIN invoice_line n ON n.school_id = a.school_id

@@ -304,10 +304,11 @@ const FEATURES: [&str; 12] = [
 ];
 
 /// Who may not know whom (design §2); pages are no exception, except that they may use `web`.
-const FORBIDDEN: [(&str, &[&str]); 5] = [
+const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("ledger", &FEATURES),
-    ("payments", &["invoices"]),
-    ("fees", &["payments", "invoices"]),
+    ("payments", &["invoices", "refunds"]),
+    ("refunds", &["invoices"]),
+    ("fees", &["payments", "invoices", "refunds"]),
     ("schools", &["fees", "payments", "invoices", "ledger"]),
     ("people", &["fees", "payments", "invoices", "ledger"]),
 ];

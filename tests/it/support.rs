@@ -30,6 +30,8 @@ pub async fn accounts(tx: &mut Tx) -> Result<u64, StoreError> {
         ("account.ON_BEHALF", "3381"),
         ("account.CREDIT_HELD", "131"),
         ("account.SUSPENSE", "3388"),
+        ("account.REFUND_PAYABLE", "3318"),
+        ("account.PROVIDER_FEE", "642"),
     ]))
     .run()
     .await

@@ -6,7 +6,7 @@ mod reprice;
 mod rounds;
 
 pub use preview::{ItemTotal, Preview, preview};
-pub use publish::{Published, publish};
+pub use publish::{Published, USE_CREDIT, publish};
 pub use reprice::{Repriced, price_for_today, reprice};
 pub use rounds::{NewRound, create_round};
 

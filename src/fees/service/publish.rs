@@ -10,12 +10,16 @@ use crate::fees::pricing::{Priced, Pricer, by_pupil_and_item};
 use crate::fees::store::{self, NewBill, NewLine, Pupil, Round};
 use crate::fees::vocabulary::{BillState, RoundState};
 use crate::ids::{BillId, Ids, RoundId, SchoolId};
+use crate::jobs::{self, NewJob};
 use crate::money::Vnd;
 use crate::store::{StoreError, Tx};
 
 /// Each draw meets a code in use with the share of codes in use, below one in a thousand for
 /// sixteen million bills: eight draws in a row never do.
 const CODE_DRAWS_MAX: usize = 8;
+
+/// The job that uses pupils' credit for the bills of a round; `payments` owns its handler.
+pub const USE_CREDIT: &str = "credit.use";
 
 /// What a published round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,13 @@ pub async fn publish(
             }
             let (bills, total_due) = write_bills(tx, &ids, &school, &round, now).await?;
             store::finish_round(tx, &school, &round_id, bills, total_due).await?;
+            let use_credit = NewJob {
+                school_id: school.clone(),
+                kind: USE_CREDIT,
+                subject: round_id.to_string(),
+                run_at: now,
+            };
+            jobs::enqueue(tx, &ids, &[use_credit], now).await?;
             Ok(Published {
                 bills,
                 total_due,

@@ -3,9 +3,11 @@
 mod fees;
 mod imports;
 mod ledger;
+mod moves;
 mod pages;
 mod people;
 mod posting;
+mod refunds;
 mod staff_forms;
 mod store_basics;
 mod tree;
