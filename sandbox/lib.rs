@@ -57,7 +57,7 @@ use tokio::task::JoinHandle;
 pub use bank::{Account, Bank, FeedKey, Rendering, Transfer};
 pub use deliver::{Acknowledged, Answer, Notice};
 pub use peer::Peer;
-pub use pki::{Identity, Pki, PkiError};
+pub use pki::{Identity, Pki, PkiError, RemoteAccess, RemoteSigning};
 pub use station::{Station, TellError};
 pub use tax::{Levers, Tax, Taxpayer};
 pub use vnpay::{Merchant, PayOrder, PayResult, Vnpay};

@@ -58,6 +58,8 @@ text_ids! {
     AttemptId,
     PaymentId,
     InvoiceId,
+    /// A receipt for collected money that takes no invoice.
+    ReceiptId,
     JobId,
     UserId,
     ImportId,

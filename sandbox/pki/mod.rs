@@ -2,7 +2,9 @@
 //! would and holds the tax authority's own key. Nothing it issues means anything outside.
 
 mod der;
+mod remote;
 
+use aws_lc_rs::digest::SHA256;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
@@ -15,6 +17,7 @@ use rcgen::{
 use time::OffsetDateTime;
 
 pub(crate) use der::CertificateView;
+pub use remote::{RemoteAccess, RemoteSigning};
 
 /// `userId`, where Vietnamese certificates carry `MST:<tax code>`.
 const UID: [u64; 7] = [0, 9, 2342, 19_200_300, 100, 1, 1];
@@ -80,6 +83,17 @@ impl Identity {
         let mut store = KeyStore::new();
         store.add_entry("signing", KeyStoreEntry::PrivateKeyChain(chain));
         Ok(store.writer(password).write()?)
+    }
+
+    /// RSA PKCS#1 v1.5 signature over a SHA-256 digest that somebody else took.
+    pub(crate) fn sign_digest(&self, digest: &[u8]) -> Result<Vec<u8>, PkiError> {
+        let digest = aws_lc_rs::digest::Digest::import_less_safe(digest, &SHA256)
+            .map_err(|_| PkiError::Key)?;
+        let mut signature = vec![0; self.signer.public_modulus_len()];
+        self.signer
+            .sign_digest(&RSA_PKCS1_SHA256, &digest, &mut signature)
+            .map_err(|_| PkiError::Key)?;
+        Ok(signature)
     }
 
     /// RSA PKCS#1 v1.5 signature with SHA-256.
@@ -169,6 +183,24 @@ impl Pki {
             name(school, school, Some(tax_code)),
             &self.root_der,
             self.now,
+        )
+    }
+
+    /// As [`issue`](Self::issue), with a validity that may have passed (unix seconds).
+    ///
+    /// # Errors
+    /// When the key or the certificate cannot be made.
+    pub fn issue_as_of(
+        &self,
+        school: &str,
+        tax_code: &str,
+        issued_at: i64,
+    ) -> Result<Identity, PkiError> {
+        certify(
+            &self.issuer,
+            name(school, school, Some(tax_code)),
+            &self.root_der,
+            issued_at,
         )
     }
 

@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod import;
 mod invoice;
+mod key;
 mod ledger;
 mod lines;
 mod memo;
@@ -40,7 +41,7 @@ enum Command {
     Import(import::ImportArgs),
     User(setup::UserArgs),
     Connect(setup::ConnectArgs),
-    Key(setup::KeyArgs),
+    Key(key::KeyArgs),
     /// Hóa đơn điện tử.
     Invoice(invoice::InvoiceArgs),
     /// Payment providers: which there are, and whether they keep to their vectors.
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::User(args) => setup::user(args),
         Command::Connect(args) => setup::connect(args),
-        Command::Key(args) => setup::key(args),
+        Command::Key(args) => key::run(args),
         Command::Adapters(args) => adapters::run(&args),
         Command::Invoice(args) => invoice::run(args),
         Command::Memo(args) => memo::run(args),

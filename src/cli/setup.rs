@@ -1,6 +1,6 @@
-//! `hocphi user|connect|key`: what an installation needs besides data: people, agreements with
-//! providers, signing keys. Secrets come from files or the environment, never from arguments, which
-//! every user of a machine can read.
+//! `hocphi user|connect`: what an installation needs besides data and keys: people, agreements with
+//! providers. Secrets come from files or the environment, never from arguments, which every user of a
+//! machine can read.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,8 +10,6 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use hocphi::App;
 use hocphi::ids::ConnectionId;
-use hocphi::invoices::service::install_key;
-use hocphi::invoices::signature::SigningKey;
 use hocphi::payments::books::Channel;
 use hocphi::payments::connections::{self, NewConnection};
 use hocphi::people::{self, Role};
@@ -80,34 +78,6 @@ enum ChannelArg {
     BankTransfer,
     Gateway,
     Wallet,
-}
-
-/// Khóa ký hóa đơn của một trường.
-#[derive(Debug, Args)]
-pub struct KeyArgs {
-    #[command(subcommand)]
-    action: KeyAction,
-}
-
-#[derive(Debug, Subcommand)]
-enum KeyAction {
-    /// Cài khóa từ tệp PKCS#12 (mật khẩu trong HOCPHI_KEY_PASSWORD) hoặc PEM (khóa và chứng thư).
-    Install {
-        #[command(flatten)]
-        place: Place,
-        /// Mã trường.
-        #[arg(long)]
-        school: String,
-        #[arg(
-            long,
-            value_name = "FILE",
-            conflicts_with = "pem",
-            required_unless_present = "pem"
-        )]
-        pkcs12: Option<PathBuf>,
-        #[arg(long, value_name = "FILE")]
-        pem: Option<PathBuf>,
-    },
 }
 
 pub fn user(args: UserArgs) -> Result<ExitCode> {
@@ -185,50 +155,8 @@ pub fn connect(args: ConnectArgs) -> Result<ExitCode> {
     })
 }
 
-pub fn key(args: KeyArgs) -> Result<ExitCode> {
-    super::runtime()?.block_on(async {
-        let KeyAction::Install {
-            place,
-            school,
-            pkcs12,
-            pem,
-        } = args.action;
-        let key = match (pkcs12, pem) {
-            (Some(file), _) => {
-                let password = std::env::var("HOCPHI_KEY_PASSWORD")
-                    .context("hãy đặt mật khẩu tệp PKCS#12 trong HOCPHI_KEY_PASSWORD")?;
-                let bytes = std::fs::read(&file)
-                    .with_context(|| format!("không đọc được {}", file.display()))?;
-                SigningKey::from_pkcs12(&bytes, &password)?
-            }
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(&file)
-                    .with_context(|| format!("không đọc được {}", file.display()))?;
-                SigningKey::from_pem(&text)?
-            }
-            (None, None) => bail!("cần --pkcs12 hoặc --pem"),
-        };
-        let app = place.open().await?;
-        let school = find_school(&app, &school).await?;
-        let new = install_key(&app, &school.school_id, &key).await?;
-        let certificate = key.certificate();
-        println!(
-            "{} {}, hiệu lực {} đến {}",
-            if new {
-                "Đã cài khóa"
-            } else {
-                "Khóa đã có:"
-            },
-            certificate.serial,
-            certificate.valid_from.day().shown(),
-            certificate.valid_to.day().shown()
-        );
-        app.db.close().await;
-        Ok(ExitCode::SUCCESS)
-    })
-}
-
-async fn find_school(app: &App, code: &str) -> Result<School> {
+/// The school with this code, or a sentence for the person who mistyped it.
+pub(super) async fn find_school(app: &App, code: &str) -> Result<School> {
     schools::school_by_code(&app.db, code)
         .await?
         .with_context(|| format!("không có trường mang mã {code}"))

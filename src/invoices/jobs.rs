@@ -6,7 +6,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::service::{
-    Exchange, InvoiceError, KeyRing, Outside, Progress, collect, issue, kinds, send,
+    Exchange, InvoiceError, KeyRing, Outside, Progress, collect, issue, kinds, receipt_payments,
+    send,
 };
 use crate::App;
 use crate::ids::{InvoiceId, PaymentId};
@@ -15,7 +16,7 @@ use crate::jobs::{Handler, Job, Outcome};
 /// Calls to the carrier at the same time, of one batch.
 const CALLS_MAX: usize = 16;
 
-/// Numbers and signs; subject is a payment.
+/// Numbers and signs the invoice and the receipt of a payment, its subject.
 #[derive(Clone, Debug)]
 pub struct IssueHandler {
     pub app: App,
@@ -32,15 +33,18 @@ impl Handler for IssueHandler {
             .iter()
             .map(|job| (job.school_id.clone(), PaymentId::new(job.subject.clone())))
             .collect();
-        match issue(&self.app, &self.keys, &payments).await {
-            Ok(outcomes) => outcomes
+        let invoices = issue(&self.app, &self.keys, &payments).await;
+        let receipts = receipt_payments(&self.app, &self.keys, &payments).await;
+        match (invoices, receipts) {
+            (Ok(invoices), Ok(receipts)) => invoices
                 .into_iter()
+                .zip(receipts)
                 .map(|outcome| match outcome {
-                    Ok(_) => Outcome::Done,
-                    Err(error) => failed(&error),
+                    (Ok(_), Ok(())) => Outcome::Done,
+                    (Err(error), _) | (_, Err(error)) => failed(&error),
                 })
                 .collect(),
-            Err(error) => jobs.iter().map(|_| failed(&error)).collect(),
+            (Err(error), _) | (_, Err(error)) => jobs.iter().map(|_| failed(&error)).collect(),
         }
     }
 }

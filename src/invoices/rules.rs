@@ -49,19 +49,22 @@ pub const fn wants_invoice(policy: Policy, rule: DocumentRule) -> bool {
     }
 }
 
+/// Whether this money wants a receipt: what by nature takes no invoice, where that decides.
+pub const fn wants_receipt(policy: Policy, rule: DocumentRule) -> bool {
+    matches!((policy, rule), (Policy::ByNature, DocumentRule::Receipt))
+}
+
 /// The line of the invoice. Money that by nature gets a receipt is somebody else's, so under
 /// `INVOICE_ALL` it is printed outside VAT and as collected on behalf.
 pub fn described(settled: Settled) -> Collected {
     let on_behalf =
         settled.collection_class == "ON_BEHALF" || settled.document_rule == DocumentRule::Receipt;
     Collected {
-        name: settled.name,
         unit: settled.unit,
         quantity: settled.quantity,
         unit_price: settled.unit_price,
-        amount: settled.amount,
-        rate: settled.rate,
         on_behalf,
+        ..Collected::supply(settled.name, settled.amount, settled.rate)
     }
 }
 
@@ -85,6 +88,9 @@ mod tests {
         let wanted = |policy| [Invoice, Receipt, None].map(|rule| wants_invoice(policy, rule));
         assert_eq!(wanted(Policy::InvoiceAll), [true, true, false]);
         assert_eq!(wanted(Policy::ByNature), [true, false, false]);
+        let receipted = |policy| [Invoice, Receipt, None].map(|rule| wants_receipt(policy, rule));
+        assert_eq!(receipted(Policy::InvoiceAll), [false, false, false]);
+        assert_eq!(receipted(Policy::ByNature), [false, true, false]);
         let day = Day::new(2026, 11, 23).unwrap();
         assert_eq!(symbol("C", day, "TAA"), "C26TAA");
     }

@@ -62,17 +62,18 @@ fn document(clock: &Clock, lines: usize) -> Result<Document> {
     let today = clock.today();
     let collected: Vec<Collected> = (1..=lines)
         .map(|line| Collected {
-            name: format!(
-                "Học phí tháng {:02}/{} - HS000123 - lớp 6A",
-                line % 12 + 1,
-                today.year()
-            ),
             unit: "tháng".into(),
             quantity: Quantity::ONE,
             unit_price: Vnd::new(350_000),
-            amount: Vnd::new(350_000),
-            rate: VatRate::NotSubject,
-            on_behalf: false,
+            ..Collected::supply(
+                format!(
+                    "Học phí tháng {:02}/{} - HS000123 - lớp 6A",
+                    line % 12 + 1,
+                    today.year()
+                ),
+                Vnd::new(350_000),
+                VatRate::NotSubject,
+            )
         })
         .collect();
     let heading = Heading {
@@ -97,6 +98,8 @@ fn document(clock: &Clock, lines: usize) -> Result<Document> {
             customer_code: Some("HS000123".into()),
             ..Buyer::default()
         },
+        trustee: None,
+        related: None,
         bills: Vec::new(),
         lookup_code: "0123456789abcdef".into(),
     };

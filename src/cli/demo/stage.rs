@@ -381,7 +381,7 @@ impl Stage {
         } else {
             SigningKey::from_pem(&format!("{}{}", identity.key_pem, identity.certificate_pem))?
         };
-        invoices::service::install_key(&self.app, &school.school_id, &key).await?;
+        invoices::service::install_key(&self.app, &school.school_id, &key, &[]).await?;
         // The kind of invoice follows from the VAT method the school is registered with.
         let parameters = parameters::load_for(&self.app.db, school).await?;
         let form = match parameters.text("vat_method", self.app.clock.today())? {

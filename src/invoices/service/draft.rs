@@ -3,32 +3,32 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use super::InvoiceError;
 use super::issue::{Issued, Outcomes};
+use super::keys::Signers;
 use crate::App;
 use crate::clock::{Day, Instant};
 use crate::ids::{PaymentId, SchoolId};
 use crate::invoices::document::{
     BillReference, Buyer, Collected, Document, Form, Format, Heading, Numbering, PaymentMethod,
-    Seller, VatRate,
+    Seller, Trustee, VatRate,
 };
 use crate::invoices::rules::{self, DocumentRule, Policy, Settled};
-use crate::invoices::signature::SigningKey;
 use crate::invoices::store::{self, AllocationRow, PaymentRow, SeriesKey};
 use crate::invoices::xml::write_invoice;
 use crate::money::Vnd;
 use crate::schools::{self, School, parameters};
 
 /// What a school prints and which rules it follows on one day.
-struct Profile {
-    seller: Seller,
+pub(super) struct Profile {
+    pub seller: Seller,
+    trustee: Option<Trustee>,
     form: Form,
     format: Format,
-    policy: Policy,
+    pub policy: Policy,
     symbol: String,
     solution_provider: String,
 }
@@ -65,22 +65,12 @@ const WIDEST_NUMBER: i64 = 99_999_999;
 /// Drafts of all payments that want an invoice and could be signed; the rest gets its outcome.
 pub(super) async fn draft(
     app: &App,
-    signers: &HashMap<SchoolId, Arc<SigningKey>>,
+    signers: &Signers,
     fresh: Vec<PaymentRow>,
     now: Instant,
     outcomes: &mut Outcomes,
 ) -> Result<Vec<Draft>, InvoiceError> {
-    let keys: Vec<_> = fresh
-        .iter()
-        .map(|row| (row.school_id.clone(), row.payment_id.clone()))
-        .collect();
-    let mut settled: HashMap<(SchoolId, PaymentId), Vec<AllocationRow>> = HashMap::new();
-    for row in store::allocations(&app.db, &keys).await? {
-        settled
-            .entry((row.school_id.clone(), row.payment_id.clone()))
-            .or_default()
-            .push(row);
-    }
+    let mut settled = settled_by_payment(app, &fresh).await?;
     let mut profiles = Profiles::default();
     let mut drafts = Vec::new();
     for payment in fresh {
@@ -97,18 +87,10 @@ pub(super) async fn draft(
             }
             Ok(Some(draft)) => {
                 let ready = signers
-                    .get(&key.0)
-                    .ok_or_else(|| InvoiceError::NoKey(key.0.to_string()))
-                    .and_then(|signer| {
-                        signer
-                            .certificate()
-                            .check(&draft.document.seller.tax_code, now)
-                            .map_err(|problem| InvoiceError::Sign(problem.into()))?;
-                        write_invoice(&draft.document)?;
-                        Ok(())
-                    });
+                    .choose(&key.0, draft.document.signer())
+                    .and_then(|_| Ok(write_invoice(&draft.document)?));
                 match ready {
-                    Ok(()) => drafts.push(draft),
+                    Ok(_) => drafts.push(draft),
                     Err(error) => {
                         outcomes.insert(key, Err(error));
                     }
@@ -120,6 +102,33 @@ pub(super) async fn draft(
         }
     }
     Ok(drafts)
+}
+
+/// What the payments of a batch settled.
+pub(super) async fn settled_by_payment(
+    app: &App,
+    fresh: &[PaymentRow],
+) -> Result<HashMap<(SchoolId, PaymentId), Vec<AllocationRow>>, InvoiceError> {
+    let keys: Vec<_> = fresh
+        .iter()
+        .map(|row| (row.school_id.clone(), row.payment_id.clone()))
+        .collect();
+    let mut settled: HashMap<_, Vec<AllocationRow>> = HashMap::new();
+    for row in store::allocations(&app.db, &keys).await? {
+        settled
+            .entry((row.school_id.clone(), row.payment_id.clone()))
+            .or_default()
+            .push(row);
+    }
+    Ok(settled)
+}
+
+pub(super) fn payment_method(payment: &PaymentRow) -> PaymentMethod {
+    if payment.channel == "CASH" {
+        PaymentMethod::Cash
+    } else {
+        PaymentMethod::Transfer
+    }
 }
 
 fn draft_one(
@@ -167,14 +176,12 @@ fn draft_one(
             number: WIDEST_NUMBER,
             issue_day: day,
         },
-        payment_method: if payment.channel == "CASH" {
-            PaymentMethod::Cash
-        } else {
-            PaymentMethod::Transfer
-        },
+        payment_method: payment_method(&payment),
         solution_provider: profile.solution_provider.clone(),
         seller: profile.seller.clone(),
         buyer,
+        trustee: profile.trustee.clone(),
+        related: None,
         bills,
         lookup_code: app.ids.next(now),
     };
@@ -186,7 +193,7 @@ fn draft_one(
     }))
 }
 
-fn read_settled(row: &AllocationRow) -> Result<Settled, InvoiceError> {
+pub(super) fn read_settled(row: &AllocationRow) -> Result<Settled, InvoiceError> {
     let bad = |what, value: &str| InvoiceError::Stored {
         what,
         value: value.to_owned(),
@@ -207,13 +214,13 @@ fn read_settled(row: &AllocationRow) -> Result<Settled, InvoiceError> {
 
 /// Profiles of a batch: schools and days repeat.
 #[derive(Default)]
-struct Profiles {
+pub(super) struct Profiles {
     schools: HashMap<SchoolId, (School, parameters::Parameters)>,
     by_day: HashMap<(SchoolId, Day), Profile>,
 }
 
 impl Profiles {
-    async fn get(
+    pub async fn get(
         &mut self,
         app: &App,
         school_id: &SchoolId,
@@ -265,10 +272,26 @@ fn read_profile(
             phone: school.phone.clone(),
             bank_account: Some(school.bank_account.clone()),
         },
+        trustee: read_trustee(dated, day)?,
         form,
         format: Format::parse(format).ok_or_else(|| bad("invoice_format", format))?,
         policy: Policy::parse(policy).ok_or_else(|| bad("invoice_policy", policy))?,
         symbol: rules::symbol(coding, day, text("invoice_symbol_letters")?),
         solution_provider: text("solution_provider_tax_code")?.to_owned(),
     })
+}
+
+/// Who issues for the school on this day, when the contract of entrusted issuing is configured.
+pub(super) fn read_trustee(
+    dated: &parameters::Parameters,
+    day: Day,
+) -> Result<Option<Trustee>, InvoiceError> {
+    let Some(tax_code) = dated.at("invoice_trustee_tax_code", day) else {
+        return Ok(None);
+    };
+    Ok(Some(Trustee {
+        tax_code: tax_code.value.to_owned(),
+        name: dated.text("invoice_trustee_name", day)?.to_owned(),
+        address: dated.text("invoice_trustee_address", day)?.to_owned(),
+    }))
 }

@@ -7,14 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::batch::{Task, sign_all};
 use super::draft::draft;
 use super::number::number;
-use super::{InvoiceError, KeyRing, kinds};
+use super::{InvoiceError, KeyRing, Signers, kinds};
 use crate::App;
-use crate::clock::Instant;
 use crate::ids::{InvoiceId, PaymentId, SchoolId};
 use crate::invoices::document::Document;
-use crate::invoices::signature::SigningKey;
 use crate::invoices::store::{self, InvoiceState};
 use crate::invoices::xml::write_invoice;
 use crate::jobs::{self, NewJob};
@@ -93,10 +92,10 @@ fn sorted_schools<'s>(schools: impl Iterator<Item = &'s SchoolId>) -> Vec<School
     all
 }
 
-/// Signs on the threads for blocking work, then stores file and follow-up job together.
+/// Signs, then stores file and follow-up job together.
 async fn sign(
     app: &App,
-    signers: &HashMap<SchoolId, Arc<SigningKey>>,
+    signers: &Signers,
     waiting: Vec<(SchoolId, InvoiceId, PaymentId)>,
     outcomes: &mut Outcomes,
 ) -> Result<(), InvoiceError> {
@@ -111,18 +110,24 @@ async fn sign(
     let mut work = Vec::new();
     let mut failed: HashMap<InvoiceId, InvoiceError> = HashMap::new();
     for row in store::numbered(&app.db, &keys).await? {
-        match signers.get(&row.school_id) {
-            Some(key) => work.push((row, Arc::clone(key))),
-            None => {
-                failed.insert(
-                    row.invoice_id,
-                    InvoiceError::NoKey(row.school_id.to_string()),
-                );
+        let ready = read_content(&row).and_then(|document| {
+            let key = Arc::clone(signers.choose(&row.school_id, document.signer())?);
+            Ok((document, key))
+        });
+        match ready {
+            Ok((document, key)) => work.push(Task {
+                subject: (row.school_id, row.invoice_id),
+                document,
+                key,
+            }),
+            Err(error) => {
+                failed.insert(row.invoice_id, error);
             }
         }
     }
     let mut signed = Vec::with_capacity(work.len());
-    for (school, invoice, result) in sign_in_parallel(work, now).await? {
+    let write = |document: &Document| write_invoice(document).map_err(InvoiceError::from);
+    for ((school, invoice), result) in sign_all(&app.http, work, write, now).await? {
         match result {
             Ok(file) => signed.push((school, invoice, file)),
             Err(error) => {
@@ -161,48 +166,9 @@ async fn sign(
     Ok(())
 }
 
-type SignResult = (SchoolId, InvoiceId, Result<String, InvoiceError>);
-
-async fn sign_in_parallel(
-    work: Vec<(store::NumberedRow, Arc<SigningKey>)>,
-    now: Instant,
-) -> Result<Vec<SignResult>, InvoiceError> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = work.len().div_ceil(threads).max(1);
-    let mut tasks = Vec::new();
-    let mut work = work.into_iter();
-    loop {
-        let part: Vec<_> = work.by_ref().take(share).collect();
-        if part.is_empty() {
-            break;
-        }
-        tasks.push(tokio::task::spawn_blocking(move || {
-            part.into_iter()
-                .map(|(row, key)| {
-                    let result = sign_one(&row, &key, now);
-                    (row.school_id, row.invoice_id, result)
-                })
-                .collect::<Vec<_>>()
-        }));
-    }
-    let mut results = Vec::new();
-    for task in tasks {
-        results.extend(task.await.map_err(|_| InvoiceError::Interrupted)?);
-    }
-    Ok(results)
-}
-
-fn sign_one(
-    row: &store::NumberedRow,
-    key: &SigningKey,
-    now: Instant,
-) -> Result<String, InvoiceError> {
-    let document: Document =
-        serde_json::from_str(&row.document).map_err(|_| InvoiceError::Stored {
-            what: "invoice content",
-            value: row.invoice_id.to_string(),
-        })?;
-    let file = key.sign(write_invoice(&document)?, &document.seller.tax_code, now)?;
-    // Everything that was written is text.
-    String::from_utf8(file).map_err(|_| InvoiceError::Interrupted)
+fn read_content(row: &store::NumberedRow) -> Result<Document, InvoiceError> {
+    serde_json::from_str(&row.document).map_err(|_| InvoiceError::Stored {
+        what: "invoice content",
+        value: row.invoice_id.to_string(),
+    })
 }

@@ -1,15 +1,20 @@
 //! Use cases: number and sign the invoices of payments, exchange them with the tax authority, keep
 //! the keys. Every step is a compare-and-set and may be repeated.
 
+mod batch;
 mod draft;
 mod exchange;
 mod issue;
 mod keys;
 mod number;
+mod receipts;
 
 pub use exchange::{Exchange, HttpAnswer, Outside, Progress, collect, send};
 pub use issue::{Issued, issue};
-pub use keys::{KeyRing, install_key};
+pub use keys::{KeyRing, ListedKey, Signers, install_key, list_keys, register_certificate};
+pub use receipts::receipt_payments;
+
+pub use super::key_store::Registered;
 
 use super::signature::{KeyError, SignError};
 use super::xml::ContentError;
@@ -73,16 +78,15 @@ impl InvoiceError {
     pub const fn may_pass(&self) -> bool {
         match self {
             Self::Store(_) | Self::SeriesAhead { .. } | Self::Interrupted => true,
-            // Somebody may enter the parameter or install the key, and nothing was numbered yet.
-            Self::Parameter(_) | Self::NoKey(_) => true,
+            // Somebody may enter the parameter, install or register the key, put the token back.
+            Self::Parameter(_) | Self::NoKey(_) | Self::Sign(_) => true,
+            Self::Key(error) => matches!(error, KeyError::Elsewhere(_)),
             Self::UnknownPayment(_)
             | Self::UnknownInvoice(_)
             | Self::UnknownSchool(_)
             | Self::Stored { .. }
             | Self::Money(_)
             | Self::Content(_)
-            | Self::Key(_)
-            | Self::Sign(_)
             | Self::Seal(_)
             | Self::KeyOfAnother { .. } => false,
         }

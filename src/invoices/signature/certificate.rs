@@ -1,14 +1,16 @@
 //! What a signer's certificate says.
 
 use aws_lc_rs::signature as algorithms;
-use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
+use x509_cert::der::{self, Decode, Encode, Reader as _};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 use crate::clock::Instant;
 
 /// `uid` of RFC 4519, where Vietnamese certification authorities write `MST:<tax code>`.
 const UID: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1");
+/// Certificates between a signer and an anchor; Vietnamese chains have one or two.
+const CHAIN_LENGTH_MAX: u8 = 4;
 const TAX_CODE_PREFIX: &str = "MST:";
 
 /// The bytes are not a certificate, or not one with an RSA key.
@@ -32,6 +34,11 @@ pub enum CertificateProblem {
     },
     #[error("the certificate does not allow digital signatures")]
     NotForSignatures,
+    /// Not in DSCTSSDung of the seller's registration: the authority would refuse what it signs.
+    #[error("certificate {serial} is not registered with the tax authority on {day}")]
+    NotRegistered { serial: String, day: String },
+    #[error("the certificate was not issued by a trusted authority")]
+    Untrusted,
 }
 
 /// A parsed certificate.
@@ -138,6 +145,54 @@ impl Certificate {
             });
         }
         Ok(())
+    }
+
+    /// Length of the RSA modulus.
+    pub fn modulus_bytes(&self) -> usize {
+        // RSAPublicKey ::= SEQUENCE { modulus INTEGER, … }; a leading zero byte keeps it positive.
+        der::SliceReader::new(&self.public_key)
+            .and_then(|mut reader| {
+                reader.sequence(|inner| {
+                    let modulus = UintRef::decode(inner)?;
+                    UintRef::decode(inner)?;
+                    Ok::<_, der::Error>(modulus.as_bytes().len())
+                })
+            })
+            .unwrap_or(0)
+    }
+
+    /// Whether the signature (RSA PKCS#1 v1.5, SHA-256) over the message is of this certificate's key.
+    ///
+    /// # Errors
+    /// Nothing but that it is not.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ()> {
+        algorithms::UnparsedPublicKey::new(
+            &algorithms::RSA_PKCS1_2048_8192_SHA256,
+            &self.public_key,
+        )
+        .verify(message, signature)
+        .map_err(drop)
+    }
+
+    /// Whether a chain leads from this certificate to one of `anchors` at a moment, over
+    /// certificates of `between` where needed. An anchor may also be the certificate itself.
+    pub fn is_trusted(&self, between: &[Self], anchors: &[Self], at: Option<Instant>) -> bool {
+        self.leads_to(between, anchors, at, CHAIN_LENGTH_MAX)
+    }
+
+    fn leads_to(&self, between: &[Self], anchors: &[Self], at: Option<Instant>, left: u8) -> bool {
+        if anchors.iter().any(|anchor| self.is_trusted_by(anchor)) {
+            return true;
+        }
+        let Some(left) = left.checked_sub(1) else {
+            return false;
+        };
+        between.iter().any(|issuer| {
+            issuer.der != self.der
+                && self.is_trusted_by(issuer)
+                && at.is_none_or(|at| issuer.is_valid_at(at))
+                && issuer.leads_to(between, anchors, at, left)
+        })
     }
 
     /// Whether `authority` issued this certificate, or is this certificate.

@@ -11,7 +11,11 @@ use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 
 use super::certificate::{Certificate, CertificateError};
 use super::pem::{pem_blocks, to_pem};
+use super::raw::{Raw, RawError};
+use super::remote::RemoteKey;
+use super::token::{self, TokenPlace};
 use crate::invoices::xml::push_text;
+use crate::stored_as_text;
 
 /// Shortest modulus that may sign, in bytes (RSA-2048).
 const MODULUS_BYTES_MIN: usize = 256;
@@ -33,12 +37,32 @@ pub enum KeyError {
     TooShort { bits: usize },
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Elsewhere(#[from] RawError),
+    #[error("what is stored of the key is not understood")]
+    Stored,
 }
 
-/// A private key kept parsed (importing it costs half a signature) and the text of its certificate
-/// that every signature repeats.
+/// Who holds the private key of a stored key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// This program, sealed in its database.
+    Here,
+    /// A PKCS#11 token or HSM of this machine.
+    Token,
+    /// A signing service.
+    Remote,
+}
+stored_as_text!(Holder {
+    Here = "SOFTWARE",
+    Token = "TOKEN",
+    Remote = "REMOTE",
+});
+
+/// A private key kept parsed (importing it costs half a signature), or the way to one elsewhere, and
+/// the text of its certificate that every signature repeats.
 pub struct SigningKey {
-    pub(super) pair: KeyPair,
+    pub(super) raw: Raw,
     certificate: Certificate,
     /// `<KeyInfo>…</KeyInfo>`, canonical.
     pub(super) key_info: Vec<u8>,
@@ -84,46 +108,94 @@ impl SigningKey {
             })
             .ok_or(KeyError::NoKey)?
             .map_err(|error| KeyError::BadKey(error.to_string()))?;
-        let certificates = blocks
-            .iter()
-            .filter(|block| block.label == "CERTIFICATE")
-            .map(|block| Certificate::from_der(&block.der))
-            .collect::<Result<Vec<_>, _>>()?;
-        Self::with(pair, certificates)
+        Self::with(pair, parsed(text)?)
     }
 
-    /// From stored parts: PKCS#8 and the certificate in PEM.
+    /// From a key on a token; its certificate is read there, or given in PEM where the token has none.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem).
-    pub fn from_parts(pkcs8: &[u8], certificate_pem: &str) -> Result<Self, KeyError> {
-        let pair =
-            KeyPair::from_pkcs8(pkcs8).map_err(|error| KeyError::BadKey(error.to_string()))?;
-        let certificates = pem_blocks(certificate_pem)
+    /// [`KeyError`] when the token does not open, or key and certificate do not belong together.
+    pub fn on_token(place: TokenPlace, certificate_pem: Option<&str>) -> Result<Self, KeyError> {
+        let found = token::find(place)?;
+        let mut certificates = found
+            .certificates
             .iter()
-            .map(|block| Certificate::from_der(&block.der))
+            .map(|der| Certificate::from_der(der))
             .collect::<Result<Vec<_>, _>>()?;
-        Self::with(pair, certificates)
+        certificates.extend(parsed(certificate_pem.unwrap_or_default())?);
+        Self::elsewhere(Raw::Token(found.key), certificates)
+    }
+
+    /// From a key in a provider's HSM, with the certificate in PEM. Nothing is asked of the service.
+    ///
+    /// # Errors
+    /// [`KeyError`] when there is not exactly one certificate.
+    pub fn remote(key: RemoteKey, certificate_pem: &str) -> Result<Self, KeyError> {
+        let certificates = parsed(certificate_pem)?;
+        let [certificate] =
+            <[Certificate; 1]>::try_from(certificates).map_err(|_| KeyError::NoCertificate)?;
+        Self::of(Raw::Remote(key), certificate)
+    }
+
+    /// From stored parts: who holds the key, what was sealed of it, and the certificate in PEM.
+    ///
+    /// # Errors
+    /// As the other ways.
+    pub fn from_parts(
+        holder: Holder,
+        secret: &[u8],
+        certificate_pem: &str,
+    ) -> Result<Self, KeyError> {
+        match holder {
+            Holder::Here => {
+                let pair = KeyPair::from_pkcs8(secret)
+                    .map_err(|error| KeyError::BadKey(error.to_string()))?;
+                Self::with(pair, parsed(certificate_pem)?)
+            }
+            Holder::Token => {
+                let place = serde_json::from_slice(secret).map_err(|_| KeyError::Stored)?;
+                Self::on_token(place, Some(certificate_pem))
+            }
+            Holder::Remote => {
+                let key = serde_json::from_slice(secret).map_err(|_| KeyError::Stored)?;
+                Self::remote(key, certificate_pem)
+            }
+        }
     }
 
     fn with(pair: KeyPair, certificates: Vec<Certificate>) -> Result<Self, KeyError> {
-        if pair.public_modulus_len() < MODULUS_BYTES_MIN {
-            return Err(KeyError::TooShort {
-                bits: pair.public_modulus_len() * 8,
-            });
-        }
         // Files carry the issuer's certificates as well: the right one has our public key.
         let certificate = certificates
             .into_iter()
             .find(|certificate| certificate.public_key() == pair.public_key().as_ref())
             .ok_or(KeyError::NoCertificate)?;
+        Self::of(Raw::Here(Box::new(pair)), certificate)
+    }
+
+    /// A key whose public half cannot be had signs a line; its certificate is the one that verifies it.
+    fn elsewhere(raw: Raw, certificates: Vec<Certificate>) -> Result<Self, KeyError> {
+        const LINE: &[u8] = b"hocphi: which certificate belongs to this key?";
+        let signature = raw.sign(LINE)?;
+        let certificate = certificates
+            .into_iter()
+            .find(|certificate| certificate.verify(LINE, &signature).is_ok())
+            .ok_or(KeyError::NoCertificate)?;
+        Self::of(raw, certificate)
+    }
+
+    fn of(raw: Raw, certificate: Certificate) -> Result<Self, KeyError> {
+        if certificate.modulus_bytes() < MODULUS_BYTES_MIN {
+            return Err(KeyError::TooShort {
+                bits: certificate.modulus_bytes() * 8,
+            });
+        }
         let mut key_info = b"<KeyInfo><X509Data><X509SubjectName>".to_vec();
         push_text(&mut key_info, &certificate.subject);
         key_info.extend_from_slice(b"</X509SubjectName><X509Certificate>");
         key_info.extend_from_slice(STANDARD.encode(certificate.der()).as_bytes());
         key_info.extend_from_slice(b"</X509Certificate></X509Data></KeyInfo>");
         Ok(Self {
-            pair,
+            raw,
             certificate,
             key_info,
         })
@@ -138,13 +210,42 @@ impl SigningKey {
         to_pem("CERTIFICATE", self.certificate.der())
     }
 
-    /// The private key in PKCS#8, to be sealed at once.
+    /// The service to ask, for a key that is not here.
+    pub const fn service(&self) -> Option<&RemoteKey> {
+        match &self.raw {
+            Raw::Remote(key) => Some(key),
+            Raw::Here(_) | Raw::Token(_) => None,
+        }
+    }
+
+    /// What must be sealed at once: the private key in PKCS#8, or the way to it with its PIN or token.
     ///
     /// # Errors
     /// [`KeyError::BadKey`] when the key cannot be exported.
-    pub fn to_pkcs8(&self) -> Result<Vec<u8>, KeyError> {
-        AsDer::<Pkcs8V1Der<'_>>::as_der(&self.pair)
-            .map(|der| der.as_ref().to_vec())
-            .map_err(|error| KeyError::BadKey(error.to_string()))
+    pub fn to_parts(&self) -> Result<(Holder, Vec<u8>), KeyError> {
+        let bad = |error: &dyn fmt::Display| KeyError::BadKey(error.to_string());
+        Ok(match &self.raw {
+            Raw::Here(pair) => {
+                let der =
+                    AsDer::<Pkcs8V1Der<'_>>::as_der(pair.as_ref()).map_err(|error| bad(&error))?;
+                (Holder::Here, der.as_ref().to_vec())
+            }
+            Raw::Token(key) => {
+                let place = serde_json::to_vec(key.place()).map_err(|error| bad(&error))?;
+                (Holder::Token, place)
+            }
+            Raw::Remote(key) => {
+                let key = serde_json::to_vec(key).map_err(|error| bad(&error))?;
+                (Holder::Remote, key)
+            }
+        })
     }
+}
+
+fn parsed(certificates_pem: &str) -> Result<Vec<Certificate>, KeyError> {
+    Ok(pem_blocks(certificates_pem)
+        .iter()
+        .filter(|block| block.label == "CERTIFICATE")
+        .map(|block| Certificate::from_der(&block.der))
+        .collect::<Result<Vec<_>, _>>()?)
 }

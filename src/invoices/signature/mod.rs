@@ -4,12 +4,18 @@
 mod certificate;
 mod key;
 mod pem;
+mod raw;
+mod remote;
 mod sign;
+mod token;
 
 pub use certificate::{Certificate, CertificateError, CertificateProblem};
-pub use key::{KeyError, SigningKey};
+pub use key::{Holder, KeyError, SigningKey};
 pub use pem::{PemBlock, pem_blocks, to_pem};
-pub use sign::SignError;
+pub use raw::RawError;
+pub use remote::RemoteKey;
+pub use sign::{Prepared, SignError};
+pub use token::TokenPlace;
 
 /// Names of algorithms and namespaces of XML signatures.
 pub mod names {

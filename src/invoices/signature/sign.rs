@@ -1,82 +1,137 @@
-//! Makes a signature over written invoices.
+//! Makes a signature over what was written canonical: [`Prepared`] is what a key has to sign, whoever
+//! holds the key.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::certificate::CertificateProblem;
 use super::key::SigningKey;
 use super::names::{C14N, DSIG, RSA_SHA256, SHA256 as SHA256_NAME};
+use super::raw::RawError;
 use crate::clock::Instant;
-use crate::invoices::xml::Unsigned;
+use crate::invoices::xml::{Unsigned, Writer};
 
 /// Why nothing was signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     #[error(transparent)]
     Certificate(#[from] CertificateProblem),
-    /// The key refused; nothing that repeating would mend.
-    #[error("the key did not sign")]
-    Key,
+    #[error(transparent)]
+    Key(#[from] RawError),
 }
 
-impl SigningKey {
-    /// Signs an invoice as `seller` (its MST) at a moment, and completes the file.
-    ///
-    /// `SignedInfo` and `Object` inherit the namespace of `Signature` in the file, but their
-    /// canonical forms carry it; the two differ only in the start tag.
-    ///
-    /// # Errors
-    /// [`SignError`] when the certificate does not fit, or the key refuses.
-    pub fn sign(
-        &self,
-        unsigned: Unsigned,
-        seller: &str,
-        at: Instant,
-    ) -> Result<Vec<u8>, SignError> {
-        self.certificate().check(seller, at)?;
-        let id = &unsigned.id;
-        let object_rest = format!(
+/// A document with everything of its signature but the value.
+#[derive(Debug)]
+pub struct Prepared {
+    writer: Writer,
+    /// Canonical `SignedInfo`: what the key signs, as RSA PKCS#1 v1.5 over its SHA-256.
+    signed_info: Vec<u8>,
+    /// `Object` from after its name on.
+    object: String,
+    id: String,
+    root: &'static str,
+}
+
+/// `SignedInfo` and `Object` inherit the namespace of `Signature` in the file, but their canonical
+/// forms carry it; the two differ only in the start tag, by this.
+const CANONICAL_HEAD: &str = "<SignedInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"";
+
+impl Prepared {
+    /// Digests the data and the signing time.
+    pub fn new(unsigned: Unsigned, at: Instant) -> Self {
+        let id = unsigned.id;
+        let object = format!(
             " Id=\"ST-{id}\"><SignatureProperties><SignatureProperty Id=\"SP-{id}\" \
              Target=\"#NBan-{id}\"><SigningTime>{}</SigningTime></SignatureProperty>\
              </SignatureProperties></Object>",
             at.local_iso()
         );
-        let data_digest = sha256(unsigned.data());
-        let time_digest = sha256(format!("<Object xmlns=\"{DSIG}\"{object_rest}").as_bytes());
-        let signed_info_rest = format!(
-            "><CanonicalizationMethod Algorithm=\"{C14N}\"></CanonicalizationMethod>\
+        let data_digest = sha256(&unsigned.writer.bytes()[unsigned.data]);
+        let time_digest = sha256(format!("<Object xmlns=\"{DSIG}\"{object}").as_bytes());
+        let signed_info = format!(
+            "{CANONICAL_HEAD}\
+             ><CanonicalizationMethod Algorithm=\"{C14N}\"></CanonicalizationMethod>\
              <SignatureMethod Algorithm=\"{RSA_SHA256}\"></SignatureMethod>\
              <Reference URI=\"#{id}\"><DigestMethod Algorithm=\"{SHA256_NAME}\"></DigestMethod>\
              <DigestValue>{data_digest}</DigestValue></Reference>\
              <Reference URI=\"#ST-{id}\"><DigestMethod Algorithm=\"{SHA256_NAME}\"></DigestMethod>\
              <DigestValue>{time_digest}</DigestValue></Reference></SignedInfo>"
         );
-        let to_sign = format!("<SignedInfo xmlns=\"{DSIG}\"{signed_info_rest}");
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                to_sign.as_bytes(),
-                &mut signature,
-            )
-            .map_err(|_| SignError::Key)?;
+        Self {
+            writer: unsigned.writer,
+            signed_info: signed_info.into_bytes(),
+            object,
+            id,
+            root: unsigned.root,
+        }
+    }
 
-        let head = format!("<DSCKS><NBan><Signature xmlns=\"{DSIG}\" Id=\"NBan-{id}\"><SignedInfo");
-        let mut writer = unsigned.writer;
-        writer.raw(head);
-        writer.raw(signed_info_rest);
-        writer.raw("<SignatureValue>");
-        writer.raw(STANDARD.encode(&signature));
-        writer.raw("</SignatureValue>");
-        writer.raw(&self.key_info);
-        writer.raw("<Object");
-        writer.raw(object_rest);
-        writer.raw("</Signature></NBan></DSCKS></HDon>");
-        Ok(writer.into_bytes())
+    /// The bytes to sign.
+    pub fn to_sign(&self) -> &[u8] {
+        &self.signed_info
+    }
+
+    /// Completes the file.
+    pub(super) fn finish(self, signature: &[u8], key_info: &[u8]) -> Vec<u8> {
+        let Self {
+            mut writer,
+            signed_info,
+            object,
+            id,
+            root,
+        } = self;
+        for part in [
+            b"<DSCKS><NBan><Signature xmlns=\"".as_slice(),
+            DSIG.as_bytes(),
+            b"\" Id=\"NBan-",
+            id.as_bytes(),
+            b"\"><SignedInfo",
+            &signed_info[CANONICAL_HEAD.len()..],
+            b"<SignatureValue>",
+            STANDARD.encode(signature).as_bytes(),
+            b"</SignatureValue>",
+            key_info,
+            b"<Object",
+            object.as_bytes(),
+            b"</Signature></NBan></DSCKS></",
+            root.as_bytes(),
+            b">",
+        ] {
+            writer.raw(part);
+        }
+        writer.into_bytes()
+    }
+}
+
+impl SigningKey {
+    /// Signs as `signer` (a tax code) at a moment, and completes the file. A key in this process
+    /// signs at once; one elsewhere is asked, which may take long.
+    ///
+    /// # Errors
+    /// [`SignError`] when the certificate does not fit, or the key refuses.
+    pub fn sign(
+        &self,
+        unsigned: Unsigned,
+        signer: &str,
+        at: Instant,
+    ) -> Result<Vec<u8>, SignError> {
+        self.certificate().check(signer, at)?;
+        let prepared = Prepared::new(unsigned, at);
+        let signature = self.raw.sign(prepared.to_sign())?;
+        Ok(prepared.finish(&signature, &self.key_info))
+    }
+
+    /// Completes a document with a signature that a key elsewhere made over
+    /// [`Prepared::to_sign`], once it was seen to hold.
+    ///
+    /// # Errors
+    /// [`RawError::Wrong`] when it is not a signature of this key over these bytes.
+    pub fn complete(&self, prepared: Prepared, signature: &[u8]) -> Result<Vec<u8>, SignError> {
+        self.certificate()
+            .verify(prepared.to_sign(), signature)
+            .map_err(|()| RawError::Wrong)?;
+        Ok(prepared.finish(signature, &self.key_info))
     }
 }
 

@@ -56,7 +56,7 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
     }
 }
 
-fn number(parent: Node<'_, '_>, name: &str) -> Option<Decimal> {
+pub(super) fn number(parent: Node<'_, '_>, name: &str) -> Option<Decimal> {
     // What is not a number of the format is reported by the structure; longer ones could overflow.
     value_at(parent, &[name])
         .filter(|text| is_number(text))
@@ -257,7 +257,7 @@ fn not_negative(lines: &[Node<'_, '_>], totals: Node<'_, '_>, report: &mut Repor
     }
 }
 
-fn check_words(totals: Node<'_, '_>, report: &mut Report) {
+pub(super) fn check_words(totals: Node<'_, '_>, report: &mut Report) {
     let (Some(stated), Some(amount)) = (
         value_at(totals, &["TgTTTBChu"]),
         number(totals, "TgTTTBSo").and_then(|amount| amount.to_i64()),

@@ -11,7 +11,7 @@ pub fn check_symbol_year(data: Node<'_, '_>, today: Option<Day>, report: &mut Re
     let place = (data, "TTChung/NLap");
     let symbol = value_at(data, &["TTChung", "KHHDon"]).unwrap_or_default();
     if let Some(year) = symbol
-        .get(1..3)
+        .get(if symbol.starts_with("PT") { 2..4 } else { 1..3 })
         .and_then(|digits| digits.parse::<i32>().ok())
         && year != day.year().rem_euclid(100)
     {

@@ -8,6 +8,7 @@ mod arithmetic;
 mod c14n;
 mod dates;
 mod dsig;
+mod receipt;
 mod report;
 mod schema;
 mod signatures;
@@ -60,6 +61,10 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
         authorities: trust.authorities,
     };
     let root = tree.root_element();
+    if is(root, "PhieuThu") {
+        receipt::check(root, context, trust.today, &mut report);
+        return report.concluded();
+    }
     let mut invoices: Vec<Node<'_, '_>> = if is(root, "HDon") {
         vec![root]
     } else if is(root, "TDiep") {
@@ -128,12 +133,7 @@ fn check_invoice<'a, 'i>(
             .iter()
             .any(|name| is(child, name))
         {
-            report.error(
-                "structure.stray",
-                child,
-                "phần tử không thuộc hóa đơn",
-                "an element that does not belong to an invoice",
-            );
+            structure::stray(child, report);
         }
     }
     // A copy elsewhere is how a signature is kept while another content is shown.

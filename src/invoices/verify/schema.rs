@@ -85,6 +85,54 @@ pub const DATA: &[Element] = &[
     may("TTKhac", Any),
 ];
 
+/// `DLPhieuThu`, our own receipts (`receipt.rs`).
+pub const RECEIPT: &[Element] = &[
+    must(
+        "TTChung",
+        Group(&[
+            must("PBan", OneOf(&["1.0"])),
+            must("THDon", Text(100)),
+            must("KHHDon", Text(6)),
+            must("SHDon", Digits(8)),
+            must("NLap", Date),
+            must("DVTTe", OneOf(&["VND"])),
+            must("HTTToan", Text(50)),
+            must("GChu", Text(255)),
+            may("TTKhac", Any),
+        ]),
+    ),
+    must(
+        "NDPThu",
+        Group(&[
+            must("NBan", Group(SELLER)),
+            must(
+                "NNop",
+                Group(&[
+                    may("DChi", Text(400)),
+                    may("MKHang", Text(50)),
+                    may("HVTNNop", Text(100)),
+                ]),
+            ),
+            must(
+                "DSKThu",
+                Group(&[many(
+                    "KThu",
+                    Group(&[
+                        must("STT", Digits(4)),
+                        must("TKThu", Text(500)),
+                        must("STien", Number),
+                        must("ThuHo", FLAG),
+                    ]),
+                )]),
+            ),
+            must(
+                "TToan",
+                Group(&[must("TgTTTBSo", Number), must("TgTTTBChu", Text(255))]),
+            ),
+        ]),
+    ),
+];
+
 const GENERAL: &[Element] = &[
     must("PBan", Text(6)),
     must("THDon", Text(100)),

@@ -191,7 +191,9 @@ fn seller_signature(
         }
     };
     let certificate = &checked.certificate;
-    let seller = value_at(data, &["NDHDon", "NBan", "MST"]).unwrap_or_default();
+    let seller = value_at(data, &["NDHDon", "NBan", "MST"])
+        .or_else(|| value_at(data, &["NDPThu", "NBan", "MST"]))
+        .unwrap_or_default();
     let trustee = value_at(data, &["TTChung", "MSTDVNUNLHDon"]);
     let owner = certificate.tax_code.as_deref();
     if owner != Some(seller.as_str()) && (owner.is_none() || owner != trustee.as_deref()) {

@@ -46,7 +46,7 @@ pub fn lines<'a, 'i>(data: Node<'a, 'i>) -> Vec<Node<'a, 'i>> {
         .unwrap_or_default()
 }
 
-fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Report) {
+pub fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Report) {
     for element in table {
         if report.is_full() {
             return;
@@ -97,6 +97,15 @@ pub fn missing(parent: Node<'_, '_>, name: &str, report: &mut Report) {
         (parent, name),
         format!("thiếu phần tử bắt buộc {name}"),
         format!("mandatory element {name} is missing"),
+    );
+}
+
+pub fn stray(node: Node<'_, '_>, report: &mut Report) {
+    report.error(
+        "structure.stray",
+        node,
+        "phần tử không thuộc hóa đơn",
+        "an element that does not belong to an invoice",
     );
 }
 
@@ -255,15 +264,23 @@ fn kind_of_invoice(data: Node<'_, '_>, since_21: bool, report: &mut Report) {
             if since_21 && named(general, "HDCTTChinh").next().is_none() {
                 missing(general, "HDCTTChinh", report);
             }
+            let mut is_counted = false;
             for line in lines(data) {
                 let nature = value_at(line, &["TChat"]).unwrap_or_default();
-                if matches!(nature.as_str(), "1" | "5") && named(line, "TSuat").next().is_none() {
-                    missing(line, "TSuat", report);
+                if matches!(nature.as_str(), "1" | "5") {
+                    is_counted = true;
+                    if named(line, "TSuat").next().is_none() {
+                        missing(line, "TSuat", report);
+                    }
                 }
             }
             if let Some(totals) = totals {
-                for name in ["THTTLTSuat", "TgTCThue", "TgTThue"] {
-                    if named(totals, name).next().is_none() {
+                for (name, needed) in [
+                    ("THTTLTSuat", is_counted),
+                    ("TgTCThue", true),
+                    ("TgTThue", true),
+                ] {
+                    if needed && named(totals, name).next().is_none() {
                         missing(totals, name, report);
                     }
                 }

@@ -1,4 +1,5 @@
-//! Text and numbers of single elements: normal form, allowed characters, lengths.
+//! Text and numbers of single elements: normal form, allowed characters, lengths; and the blocks
+//! that invoices and receipts share.
 
 use std::borrow::Cow;
 
@@ -6,11 +7,14 @@ use rust_decimal::Decimal;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::Writer;
+use crate::invoices::document::{BillReference, Seller};
 use crate::money::Vnd;
 
 /// A content that the format does not take (lengths: einvoice §2).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
+    #[error("an amount below zero on an invoice that adjusts none")]
+    Negative,
     #[error("{element} has {length} characters, the format takes {limit}")]
     TooLong {
         element: &'static str,
@@ -34,6 +38,25 @@ pub enum ContentError {
     },
     #[error("an invoice of {bytes} bytes is above the limit of {limit}")]
     TooLarge { bytes: usize, limit: usize },
+}
+
+/// A count of at most `limit` digits.
+pub fn short_number(
+    writer: &mut Writer,
+    element: &'static str,
+    value: usize,
+    limit: usize,
+) -> Result<(), ContentError> {
+    let written = value.to_string();
+    if written.len() > limit {
+        return Err(ContentError::TooManyDigits {
+            element,
+            digits: written.len(),
+            limit,
+        });
+    }
+    writer.leaf(element, &written);
+    Ok(())
 }
 
 /// Digits of an amount or quantity, decimals included (einvoice §2.1: 21,6).
@@ -146,5 +169,57 @@ pub fn tax_code(
         });
     }
     writer.leaf(element, value);
+    Ok(())
+}
+
+/// Fields outside the format's vocabulary, for people and for the look-up page.
+pub fn extra(
+    w: &mut Writer,
+    bills: &[BillReference],
+    lookup_code: &str,
+) -> Result<(), ContentError> {
+    let joined = |pick: fn(&BillReference) -> &str| {
+        let mut values: Vec<&str> = Vec::new();
+        for value in bills.iter().map(pick) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values.join(", ")
+    };
+    w.open("TTKhac");
+    for (name, value) in [
+        ("Mã học sinh", joined(|bill| &bill.pupil_code)),
+        ("Họ tên học sinh", joined(|bill| &bill.pupil_name)),
+        ("Lớp", joined(|bill| &bill.class_name)),
+        ("Mã phiếu thu", joined(|bill| &bill.bill_code)),
+        ("Mã tra cứu", lookup_code.to_owned()),
+    ] {
+        let value = clean("TTKhac/TTin/DLieu", &value, EXTRA_CHARS_MAX)?;
+        if value.is_empty() {
+            continue;
+        }
+        w.open("TTin");
+        w.leaf("TTruong", name);
+        w.leaf("KDLieu", "string");
+        w.leaf("DLieu", &value);
+        w.close("TTin");
+    }
+    w.close("TTKhac");
+    Ok(())
+}
+
+/// The tables give no length for extra values; the longest of any other field is taken.
+const EXTRA_CHARS_MAX: usize = 500;
+
+/// The seller's block, `NBan`.
+pub fn seller(w: &mut Writer, seller: &Seller) -> Result<(), ContentError> {
+    w.open("NBan");
+    text(w, "Ten", &seller.name, 400)?;
+    tax_code(w, "MST", &seller.tax_code)?;
+    text(w, "DChi", &seller.address, 400)?;
+    optional(w, "SDThoai", seller.phone.as_deref(), 20)?;
+    optional(w, "STKNHang", seller.bank_account.as_deref(), 30)?;
+    w.close("NBan");
     Ok(())
 }

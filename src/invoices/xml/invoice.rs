@@ -5,8 +5,12 @@ use std::ops::Range;
 
 use super::Writer;
 use super::fields::{self, ContentError};
-use crate::invoices::document::{CONSUMER, Document, Form, Line};
+use crate::invoices::document::{
+    Buyer, CONSUMER, Correction, Document, Form, Format, Line, LineKind, Related, Seller, Trustee,
+};
+use crate::invoices::tax_code;
 use crate::invoices::words::in_words;
+use crate::money::Vnd;
 
 /// Largest invoice we make; carriers refuse packages above 2 MB.
 const INVOICE_BYTES_MAX: usize = 2_000_000;
@@ -21,6 +25,8 @@ pub struct Unsigned {
     pub(in crate::invoices) data: Range<usize>,
     /// The Id of `DLHDon`.
     pub(in crate::invoices) id: String,
+    /// What closes the file.
+    pub(in crate::invoices) root: &'static str,
 }
 
 impl Unsigned {
@@ -44,6 +50,7 @@ pub fn data_id(document: &Document) -> String {
 /// # Errors
 /// [`ContentError`] names the element that the format does not take.
 pub fn write_invoice(document: &Document) -> Result<Unsigned, ContentError> {
+    check_signs(document)?;
     let id = data_id(document);
     let mut writer = Writer::with_capacity(6_000 + 320 * document.lines.len());
     let w = &mut writer;
@@ -52,7 +59,7 @@ pub fn write_invoice(document: &Document) -> Result<Unsigned, ContentError> {
     w.open_with("DLHDon", &[("Id", &id)]);
     general(w, document)?;
     w.open("NDHDon");
-    seller(w, document)?;
+    fields::seller(w, &document.seller)?;
     buyer(w, document)?;
     w.open("DSHHDVu");
     for (place, line) in document.lines.iter().enumerate() {
@@ -69,7 +76,12 @@ pub fn write_invoice(document: &Document) -> Result<Unsigned, ContentError> {
             limit: INVOICE_BYTES_MAX,
         });
     }
-    Ok(Unsigned { writer, data, id })
+    Ok(Unsigned {
+        writer,
+        data,
+        id,
+        root: "HDon",
+    })
 }
 
 fn general(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
@@ -107,80 +119,110 @@ fn general(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
     w.leaf("TGia", "1");
     w.leaf("HTTToan", document.payment_method.as_str());
     fields::tax_code(w, "MSTTCGP", &document.solution_provider)?;
-    extra(w, document)?;
+    if let Some(trustee) = &document.trustee {
+        entrusted(w, trustee)?;
+    }
+    if let Some(related) = &document.related {
+        corrected(w, numbering.format, related, &document.seller)?;
+    }
+    fields::extra(w, &document.bills, &document.lookup_code)?;
     w.close("TTChung");
     Ok(())
 }
 
-/// Fields outside the format's vocabulary, for people and for the look-up page.
-fn extra(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
-    let bills = &document.bills;
-    let joined = |pick: fn(&super::super::document::BillReference) -> &str| {
-        let mut values: Vec<&str> = Vec::new();
-        for value in bills.iter().map(pick) {
-            if !values.contains(&value) {
-                values.push(value);
-            }
-        }
-        values.join(", ")
-    };
-    w.open("TTKhac");
-    for (name, value) in [
-        ("Mã học sinh", joined(|bill| &bill.pupil_code)),
-        ("Họ tên học sinh", joined(|bill| &bill.pupil_name)),
-        ("Lớp", joined(|bill| &bill.class_name)),
-        ("Mã phiếu thu", joined(|bill| &bill.bill_code)),
-        ("Mã tra cứu", document.lookup_code.clone()),
-    ] {
-        let value = fields::clean("TTKhac/TTin/DLieu", &value, EXTRA_CHARS_MAX)?;
-        if value.is_empty() {
-            continue;
-        }
-        w.open("TTin");
-        w.leaf("TTruong", name);
-        w.leaf("KDLieu", "string");
-        w.leaf("DLieu", &value);
-        w.close("TTin");
-    }
-    w.close("TTKhac");
-    Ok(())
+fn entrusted(w: &mut Writer, trustee: &Trustee) -> Result<(), ContentError> {
+    fields::tax_code(w, "MSTDVNUNLHDon", &trustee.tax_code)?;
+    fields::text(w, "TDVNUNLHDon", &trustee.name, 400)?;
+    fields::text(w, "DCDVNUNLHDon", &trustee.address, 400)
 }
 
-/// The tables give no length for extra values; the longest of any other field is taken.
-const EXTRA_CHARS_MAX: usize = 500;
-
-fn seller(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
-    let seller = &document.seller;
-    w.open("NBan");
-    fields::text(w, "Ten", &seller.name, 400)?;
-    fields::tax_code(w, "MST", &seller.tax_code)?;
-    fields::text(w, "DChi", &seller.address, 400)?;
-    fields::optional(w, "SDThoai", seller.phone.as_deref(), 20)?;
-    fields::optional(w, "STKNHang", seller.bank_account.as_deref(), 30)?;
-    w.close("NBan");
+/// The order is that of 2.1.1, whose own elements 2.1.0 leaves out.
+fn corrected(
+    w: &mut Writer,
+    format: Format,
+    related: &Related,
+    seller: &Seller,
+) -> Result<(), ContentError> {
+    w.open("TTHDLQuan");
+    w.leaf("TCHDon", related.correction.as_str());
+    if format == Format::V2_1_1 {
+        fields::tax_code(w, "MSTCLQuan", &seller.tax_code)?;
+    }
+    w.leaf("LHDCLQuan", related.regime.as_str());
+    fields::optional(w, "KHMSHDCLQuan", Some(&related.form), 11)?;
+    fields::text(w, "KHHDCLQuan", &related.symbol, 8)?;
+    fields::text(w, "SHDCLQuan", &related.number, 8)?;
+    w.leaf("NLHDCLQuan", &related.issue_day.iso());
+    if format == Format::V2_1_1 {
+        w.leaf("LDDCTThe", related.reason.as_str());
+    }
+    fields::text(w, "GChu", &related.sentence(), 255)?;
+    w.close("TTHDLQuan");
     Ok(())
 }
 
 fn buyer(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
     let buyer = &document.buyer;
-    let name = buyer.name.as_deref().map(str::trim).unwrap_or_default();
-    let name = if name.is_empty() { CONSUMER } else { name };
-    if let Some(personal) = buyer.personal_id.as_deref()
-        && !(personal.len() == 12 && personal.bytes().all(|byte| byte.is_ascii_digit()))
-    {
-        return Err(ContentError::BadForm {
-            element: "CCCDan",
-            value: "***".into(),
-        });
+    let given = |value: &Option<String>| {
+        value
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    check_identity(buyer)?;
+    let organisation = given(&buyer.organisation);
+    let tax_code = given(&buyer.tax_code);
+    let budget_code = given(&buyer.budget_code);
+    if tax_code.is_some() || budget_code.is_some() {
+        for (element, there) in [
+            ("NMua/Ten", organisation.is_some()),
+            ("NMua/DChi", given(&buyer.address).is_some()),
+        ] {
+            if !there {
+                return Err(ContentError::Missing { element });
+            }
+        }
     }
+    let person = match given(&buyer.name) {
+        None if organisation.is_none() => Some(CONSUMER.to_owned()),
+        other => other,
+    };
     w.open("NMua");
+    fields::optional(w, "Ten", organisation.as_deref(), 400)?;
+    if let Some(code) = &tax_code {
+        fields::tax_code(w, "MST", code)?;
+    }
+    fields::optional(w, "MDVQHNSach", budget_code.as_deref(), 7)?;
     fields::optional(w, "DChi", buyer.address.as_deref(), 400)?;
     fields::optional(w, "MKHang", buyer.customer_code.as_deref(), 50)?;
     fields::optional(w, "SDThoai", buyer.phone.as_deref(), 20)?;
     fields::optional(w, "CCCDan", buyer.personal_id.as_deref(), 12)?;
+    fields::optional(w, "SHChieu", buyer.passport.as_deref(), 20)?;
     fields::optional(w, "DCTDTu", buyer.email.as_deref(), 50)?;
-    fields::text(w, "HVTNMHang", name, 100)?;
+    fields::optional(w, "HVTNMHang", person.as_deref(), 100)?;
     w.close("NMua");
+    Ok(())
+}
+
+/// Numbers of persons are not repeated in errors, which end in logs.
+fn check_identity(buyer: &Buyer) -> Result<(), ContentError> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let bad = |element| ContentError::BadForm {
+        element,
+        value: "***".into(),
+    };
+    if let Some(personal) = buyer.personal_id.as_deref()
+        && !(personal.len() == 12 && digits(personal))
+    {
+        return Err(bad("CCCDan"));
+    }
+    if let Some(code) = buyer.tax_code.as_deref()
+        && !code.is_empty()
+        && tax_code::check(code).is_err()
+    {
+        return Err(bad("NMua/MST"));
+    }
     Ok(())
 }
 
@@ -191,34 +233,55 @@ fn write_line(
     line: &Line,
 ) -> Result<(), ContentError> {
     w.open("HHDVu");
-    w.leaf("TChat", "1");
-    fields::text(w, "STT", &line_number.to_string(), 4)?;
+    w.leaf("TChat", line.kind.as_str());
+    fields::short_number(w, "STT", line_number, 4)?;
     fields::text(w, "THHDVu", &line.name, 500)?;
     fields::optional(w, "DVTinh", line.unit.as_deref(), 50)?;
     if let Some(priced) = line.priced {
         fields::number(w, "SLuong", priced.quantity)?;
         fields::number(w, "DGia", priced.price)?;
     }
-    fields::amount(w, "ThTien", line.net);
-    if form == Form::Vat {
-        w.leaf("TSuat", line.rate.as_str());
+    if let Some(discount) = line.discount {
+        fields::amount(w, "STCKhau", discount);
+    }
+    if line.kind != LineKind::Note {
+        fields::amount(w, "ThTien", line.net);
+        if form == Form::Vat {
+            w.leaf("TSuat", line.rate.as_str());
+        }
     }
     w.close("HHDVu");
+    Ok(())
+}
+
+/// Amounts below zero stand on adjusting invoices alone (einvoice §2.12).
+fn check_signs(document: &Document) -> Result<(), ContentError> {
+    let adjusting = document
+        .related
+        .as_ref()
+        .is_some_and(|related| related.correction == Correction::Adjusting);
+    let negative = document.lines.iter().any(|line| line.net < Vnd::ZERO);
+    if !adjusting && (negative || document.total < Vnd::ZERO) {
+        return Err(ContentError::Negative);
+    }
     Ok(())
 }
 
 fn totals(w: &mut Writer, document: &Document) -> Result<(), ContentError> {
     w.open("TToan");
     if document.numbering.form == Form::Vat {
-        w.open("THTTLTSuat");
-        for total in &document.rates {
-            w.open("LTSuat");
-            w.leaf("TSuat", total.rate.as_str());
-            fields::amount(w, "ThTien", total.net);
-            fields::amount(w, "TThue", total.vat);
-            w.close("LTSuat");
+        // An adjustment of words alone has no rate.
+        if !document.rates.is_empty() {
+            w.open("THTTLTSuat");
+            for total in &document.rates {
+                w.open("LTSuat");
+                w.leaf("TSuat", total.rate.as_str());
+                fields::amount(w, "ThTien", total.net);
+                fields::amount(w, "TThue", total.vat);
+                w.close("LTSuat");
+            }
+            w.close("THTTLTSuat");
         }
-        w.close("THTTLTSuat");
         fields::amount(w, "TgTCThue", document.net);
         fields::amount(w, "TgTThue", document.vat);
     }

@@ -1,6 +1,6 @@
 //! From the content of an invoice to `<HDon><DLHDon Id="…">…</DLHDon>`, ready to be signed.
 
-mod fields;
+pub(in crate::invoices) mod fields;
 mod invoice;
 mod writer;
 

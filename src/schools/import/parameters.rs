@@ -82,6 +82,10 @@ fn shape_of(key: &str) -> Option<Shape> {
         "invoice_coding" => Shape::OneOf(&["C", "K"]),
         "invoice_symbol_letters" => Shape::SymbolLetters,
         "solution_provider_tax_code" => Shape::Text,
+        // Entrusted issuing; without the first of them the school issues itself.
+        "invoice_trustee_tax_code" | "invoice_trustee_name" | "invoice_trustee_address" => {
+            Shape::Text
+        }
         ACCOUNTING_REGIME => Shape::Text,
         _ if key.starts_with("bhyt_group_billed.") => Shape::Share,
         _ if key.starts_with("account.") => Shape::Account,

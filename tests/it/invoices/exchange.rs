@@ -83,7 +83,7 @@ async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
     let school = SchoolId::new(id);
     let identity = pki.issue("Trường s1", tax_code).unwrap();
     let key = SigningKey::from_pkcs12(&identity.pkcs12("mật khẩu").unwrap(), "mật khẩu").unwrap();
-    install_key(&app, &school, &key).await.unwrap();
+    install_key(&app, &school, &key, &[]).await.unwrap();
     let mut config = Config::new(Arc::new(|| start().unix()), 1, Arc::clone(pki));
     config.tax_answer_after = Duration::ZERO;
     let sandbox = Sandbox::start(config).await.unwrap();

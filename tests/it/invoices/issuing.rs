@@ -15,7 +15,7 @@ fn day(of_month: u8) -> Day {
 }
 
 async fn install(app: &App) {
-    install_key(app, &SchoolId::new("s1"), &key())
+    install_key(app, &SchoolId::new("s1"), &key(), &[])
         .await
         .unwrap();
 }
@@ -103,7 +103,7 @@ async fn nothing_gets_a_number_that_cannot_be_signed() {
             .unwrap();
         assert!(matches!(without_key[0], Err(InvoiceError::NoKey(_))));
         assert!(invoices(&app).await.is_empty());
-        let of_another = install_key(&app, &SchoolId::new("s2"), &key()).await;
+        let of_another = install_key(&app, &SchoolId::new("s2"), &key(), &[]).await;
         assert!(matches!(of_another, Err(InvoiceError::KeyOfAnother { .. })));
         install(&app).await;
         issue(&app, &KeyRing::default(), &[paid]).await.unwrap();
@@ -176,7 +176,7 @@ async fn eight_issuers_at_once_leave_no_gap_and_no_double() {
         schools(&app, "INVOICE_ALL").await;
         install(&app).await;
         let second = SigningKey::from_pem(include_str!("../../data/keys/second-seller-pkcs8.pem"));
-        install_key(&app, &SchoolId::new("s2"), &second.unwrap())
+        install_key(&app, &SchoolId::new("s2"), &second.unwrap(), &[])
             .await
             .unwrap();
         let mut paid = Vec::new();

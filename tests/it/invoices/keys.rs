@@ -21,8 +21,8 @@ fn the_same_key_opens_from_modern_and_old_pkcs12_and_from_both_pem_forms() {
             facts.subject,
             "UID=MST:0100233488,CN=TRƯỜNG VÍ DỤ,O=TRƯỜNG VÍ DỤ,C=VN"
         );
-        let again =
-            SigningKey::from_parts(&key.to_pkcs8().unwrap(), &key.certificate_pem()).unwrap();
+        let (holder, secret) = key.to_parts().unwrap();
+        let again = SigningKey::from_parts(holder, &secret, &key.certificate_pem()).unwrap();
         assert_eq!(again.certificate().der(), keys[0].certificate().der());
     }
     assert!(matches!(

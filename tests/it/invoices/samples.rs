@@ -27,13 +27,11 @@ pub fn signing_moment() -> Instant {
 
 pub fn collected(name: &str, amount: i64, rate: VatRate, on_behalf: bool) -> Collected {
     Collected {
-        name: name.into(),
         unit: "tháng".into(),
         quantity: Decimal::ONE,
         unit_price: Vnd::new(amount),
-        amount: Vnd::new(amount),
-        rate,
         on_behalf,
+        ..Collected::supply(name, Vnd::new(amount), rate)
     }
 }
 
@@ -65,6 +63,8 @@ pub fn document(form: Form) -> Document {
                 customer_code: Some("HS000123".into()),
                 ..Buyer::default()
             },
+            trustee: None,
+            related: None,
             bills: vec![BillReference {
                 bill_code: "HPZ0000000001".into(),
                 pupil_name: "Nguyễn Văn Ví Dụ".into(),
