@@ -3,7 +3,7 @@
 mod callbacks;
 mod cluster;
 mod gateway;
-mod signing;
+mod invoices;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +46,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    Invoices(invoices::InvoicesArgs),
 }
 
 /// One measured figure.
@@ -88,24 +89,26 @@ impl Figure {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let What::FirstLight {
-        seconds,
-        connections,
-        payments,
-        postgres_url,
-        folder,
-        json,
-    } = args.what;
-    super::runtime()?.block_on(async {
-        let seconds = Duration::from_secs(seconds.max(1));
-        let figures = first_light(seconds, connections, payments, postgres_url, folder).await?;
-        if json {
-            println!("{}", serde_json::to_string_pretty(&figures)?);
-        } else {
-            print(&figures);
-        }
-        Ok(ExitCode::SUCCESS)
-    })
+    match args.what {
+        What::Invoices(args) => invoices::run(&args),
+        What::FirstLight {
+            seconds,
+            connections,
+            payments,
+            postgres_url,
+            folder,
+            json,
+        } => super::runtime()?.block_on(async {
+            let seconds = Duration::from_secs(seconds.max(1));
+            let figures = first_light(seconds, connections, payments, postgres_url, folder).await?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&figures)?);
+            } else {
+                print(&figures);
+            }
+            Ok(ExitCode::SUCCESS)
+        }),
+    }
 }
 
 async fn first_light(
@@ -152,15 +155,15 @@ async fn first_light(
         ));
     }
     eprintln!("chữ ký …");
-    let signing = signing::measure(seconds)?;
-    for (lines, per_second) in signing.invoices {
+    let (openssl, signed) = invoices::first_light(seconds)?;
+    for (lines, per_second) in signed {
         figures.push(
             Figure::new(
                 format!("hóa đơn {lines} dòng ký trên một lõi"),
                 per_second,
                 "/s",
             )
-            .beside("openssl speed rsa2048", signing.openssl),
+            .beside("openssl speed rsa2048", openssl),
         );
     }
     Ok(figures)

@@ -178,7 +178,7 @@ impl SigningKey {
         let signature = raw.sign(LINE)?;
         let certificate = certificates
             .into_iter()
-            .find(|certificate| certificate.verify(LINE, &signature).is_ok())
+            .find(|certificate| certificate.has_signed(LINE, &signature))
             .ok_or(KeyError::NoCertificate)?;
         Self::of(raw, certificate)
     }

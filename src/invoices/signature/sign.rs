@@ -128,9 +128,9 @@ impl SigningKey {
     /// # Errors
     /// [`RawError::Wrong`] when it is not a signature of this key over these bytes.
     pub fn complete(&self, prepared: Prepared, signature: &[u8]) -> Result<Vec<u8>, SignError> {
-        self.certificate()
-            .verify(prepared.to_sign(), signature)
-            .map_err(|()| RawError::Wrong)?;
+        if !self.certificate().has_signed(prepared.to_sign(), signature) {
+            return Err(RawError::Wrong.into());
+        }
         Ok(prepared.finish(signature, &self.key_info))
     }
 }

@@ -1,0 +1,342 @@
+//! `hocphi bench invoices`: building, digesting, signing and verifying invoices, beside the bare RSA
+//! signatures of OpenSSL and beside the signers of Java and Python on the same documents.
+//!
+//! Everything takes turns in rounds, and a ratio is the median of the ratios of rounds, so that a
+//! machine that slows down slows both sides. Rates are per second of processor time where the system
+//! tells it, as `openssl speed` counts; elsewhere per second of the clock, and OpenSSL is told so.
+
+mod openssl;
+mod others;
+mod sample;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hocphi::clock::Clock;
+use hocphi::invoices::document::Document;
+use hocphi::invoices::signature::SigningKey;
+use hocphi::invoices::verify::{Trust, verify};
+use hocphi::invoices::xml::write_invoice;
+use hocphi_sandbox::{Identity, Pki};
+
+use sample::{TAX_CODE, document};
+
+/// Hóa đơn lập, băm, ký và kiểm tra mỗi giây, cạnh openssl, Java và Python.
+#[derive(Debug, Args)]
+pub struct InvoicesArgs {
+    /// Seconds of each measurement in each round.
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Python with lxml, signxml and cryptography.
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A figure over all rounds.
+#[derive(Debug, serde::Serialize)]
+struct Row {
+    name: String,
+    /// Median, a second.
+    per_second: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
+    target: Target,
+    met: bool,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Baseline {
+    name: String,
+    per_second: u64,
+    /// Median of the rounds, in hundredths.
+    ratio_percent: u64,
+}
+
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Target {
+    RatioPercent(u64),
+    PerSecond(u64),
+}
+
+/// One measurement of every round, and what each round compares it with.
+struct Series {
+    name: String,
+    baseline: Option<&'static str>,
+    target: Target,
+    rounds: Vec<(u64, u64)>,
+}
+
+impl Series {
+    fn row(self) -> Row {
+        let median_of = |pick: fn(&(u64, u64)) -> u64| median(self.rounds.iter().map(pick));
+        let per_second = median_of(|round| round.0);
+        let ratio = median(
+            self.rounds
+                .iter()
+                .map(|(value, base)| (value * 100).checked_div(*base).unwrap_or(0)),
+        );
+        let met = match self.target {
+            Target::RatioPercent(wanted) => ratio >= wanted,
+            Target::PerSecond(wanted) => per_second >= wanted,
+        };
+        Row {
+            baseline: self.baseline.map(|name| Baseline {
+                name: name.to_owned(),
+                per_second: median_of(|round| round.1),
+                ratio_percent: ratio,
+            }),
+            name: self.name,
+            per_second,
+            target: self.target,
+            met,
+        }
+    }
+}
+
+const OPENSSL: &str = "openssl speed rsa2048";
+const OPENSSL_ALL: &str = "openssl speed rsa2048 -multi";
+const LINES: [(usize, u64); 2] = [(5, 95), (100, 85)];
+
+pub fn run(args: &InvoicesArgs) -> Result<ExitCode> {
+    let time = Duration::from_secs(args.seconds.max(1));
+    let bench = Bench::new()?;
+    let mut rows = bench.signing(time, args.rounds.max(1))?;
+    rows.push(bench.verifying(time, args.rounds.max(1))?);
+    let (beside, skipped) = bench.beside_others(time, args.rounds.max(1), &args.python)?;
+    rows.extend(beside);
+    let met = rows.iter().all(|row| row.met);
+    if args.json {
+        let answer = serde_json::json!({"figures": rows, "skipped": skipped});
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+    } else {
+        print(&rows, &skipped);
+    }
+    Ok(if met {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Signed invoices a second on one core beside OpenSSL, for `bench first-light`: `(lines, invoices)`
+/// and the baseline.
+pub fn first_light(time: Duration) -> Result<(u64, Vec<(usize, u64)>)> {
+    const TURNS: u32 = 4;
+    let bench = Bench::new()?;
+    let turn = (time / TURNS).max(Duration::from_secs(1));
+    let mut baseline = Vec::new();
+    let mut ours: [Vec<u64>; LINES.len()] = Default::default();
+    for _ in 0..TURNS {
+        baseline.push(openssl::speed(turn, 1)?);
+        for ((lines, _), values) in LINES.iter().zip(&mut ours) {
+            values.push(bench.sign_on(1, &document(&bench.clock, *lines)?, turn)?);
+        }
+    }
+    let figures = LINES.iter().zip(ours);
+    Ok((
+        median(baseline),
+        figures
+            .map(|((lines, _), values)| (*lines, median(values)))
+            .collect(),
+    ))
+}
+
+struct Bench {
+    clock: Clock,
+    identity: Identity,
+    key: SigningKey,
+    cores: usize,
+}
+
+impl Bench {
+    fn new() -> Result<Self> {
+        let clock = Clock::system();
+        let identity = Pki::new(clock.now().unix())?.issue("TRƯỜNG ĐO HIỆU NĂNG", TAX_CODE)?;
+        let pem = format!("{}{}", identity.key_pem, identity.certificate_pem);
+        Ok(Self {
+            key: SigningKey::from_pem(&pem)?,
+            identity,
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            clock,
+        })
+    }
+
+    fn signing(&self, time: Duration, rounds: usize) -> Result<Vec<Row>> {
+        let mut all: Vec<Series> = Vec::new();
+        for (threads, baseline) in [(1, OPENSSL), (self.cores, OPENSSL_ALL)] {
+            for (lines, target) in LINES {
+                all.push(Series {
+                    name: format!("hóa đơn {lines} dòng lập và ký, {threads} lõi"),
+                    baseline: Some(baseline),
+                    target: Target::RatioPercent(target),
+                    rounds: Vec::new(),
+                });
+            }
+        }
+        let documents = LINES
+            .iter()
+            .map(|(lines, _)| document(&self.clock, *lines))
+            .collect::<Result<Vec<_>>>()?;
+        for round in 1..=rounds {
+            eprintln!("ký, vòng {round}/{rounds} …");
+            let mut series = all.iter_mut();
+            for threads in [1, self.cores] {
+                for document in &documents {
+                    // Before and after, so that a drift of the machine meets both alike.
+                    let before = openssl::speed(time, threads)?;
+                    let value = self.sign_on(threads, document, time)?;
+                    let after = openssl::speed(time, threads)?;
+                    if let Some(series) = series.next() {
+                        series.rounds.push((value, before.midpoint(after)));
+                    }
+                }
+            }
+        }
+        Ok(all.into_iter().map(Series::row).collect())
+    }
+
+    fn verifying(&self, time: Duration, rounds: usize) -> Result<Row> {
+        eprintln!("kiểm tra …");
+        let signed = self.sign_one(&document(&self.clock, 5)?)?;
+        anyhow::ensure!(
+            verify(&signed, Trust::default()).valid,
+            "the sample does not verify"
+        );
+        let mut series = Series {
+            name: "hóa đơn 5 dòng kiểm tra đầy đủ, 1 lõi".into(),
+            baseline: None,
+            target: Target::PerSecond(20_000),
+            rounds: Vec::new(),
+        };
+        for _ in 0..rounds {
+            let value = rate(time, || Ok(verify(&signed, Trust::default()).valid))?;
+            series.rounds.push((value, 0));
+        }
+        Ok(series.row())
+    }
+
+    fn beside_others(
+        &self,
+        time: Duration,
+        rounds: usize,
+        python: &std::path::Path,
+    ) -> Result<(Vec<Row>, Vec<String>)> {
+        let document = document(&self.clock, 5)?;
+        let stage = others::Stage::new(&self.identity, &document)?;
+        let mut rows = Vec::new();
+        let mut skipped = Vec::new();
+        for (name, target, other) in [
+            ("Java javax.xml.crypto", 200, others::Other::Java),
+            ("Python signxml", 1_000, others::Other::Python(python)),
+        ] {
+            eprintln!("{name} …");
+            let mut series = Series {
+                name: "hóa đơn 5 dòng lập và ký, 1 lõi".into(),
+                baseline: Some(name),
+                target: Target::RatioPercent(target),
+                rounds: Vec::new(),
+            };
+            for _ in 0..rounds {
+                let Some(theirs) = stage.run(&other, time)? else {
+                    skipped.push(format!("{name}: không có trên máy này"));
+                    break;
+                };
+                let value = self.sign_on(1, &document, time)?;
+                series.rounds.push((value, theirs));
+            }
+            if !series.rounds.is_empty() {
+                rows.push(series.row());
+            }
+        }
+        Ok((rows, skipped))
+    }
+
+    fn sign_one(&self, document: &Document) -> Result<Vec<u8>> {
+        let unsigned = write_invoice(document)?;
+        Ok(self.key.sign(unsigned, TAX_CODE, self.clock.now())?)
+    }
+
+    /// Invoices a second, built from their content and signed, on so many threads together.
+    fn sign_on(&self, threads: usize, document: &Document, time: Duration) -> Result<u64> {
+        let sign = || self.sign_one(document).map(|file| !file.is_empty());
+        std::thread::scope(|scope| {
+            let running: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| rate(time, sign)))
+                .collect();
+            running
+                .into_iter()
+                .map(|thread| thread.join().ok().context("a thread ended early")?)
+                .sum()
+        })
+    }
+}
+
+/// How often a second something is done by this thread; each must answer `true`.
+fn rate(time: Duration, mut once: impl FnMut() -> Result<bool>) -> Result<u64> {
+    let (begun, begun_busy) = (Instant::now(), busy_nanos());
+    let mut count = 0_u64;
+    while begun.elapsed() < time {
+        anyhow::ensure!(once()?, "what is measured failed");
+        count += 1;
+    }
+    let nanos = match (begun_busy, busy_nanos()) {
+        (Some(before), Some(after)) => after - before,
+        _ => u64::try_from(begun.elapsed().as_nanos())?,
+    };
+    let per_second = u128::from(count) * 1_000_000_000 / u128::from(nanos.max(1));
+    Ok(u64::try_from(per_second)?)
+}
+
+/// Processor time of this thread, where the system tells it.
+fn busy_nanos() -> Option<u64> {
+    let line = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+fn median(values: impl IntoIterator<Item = u64>) -> u64 {
+    let mut values: Vec<u64> = values.into_iter().collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+fn print(rows: &[Row], skipped: &[String]) {
+    println!(
+        "{:<44} {:>9}    {:<30} {:>8} {:>7} {:>9}",
+        "số đo", "/s", "đối chiếu", "/s", "tỷ lệ", "mục tiêu"
+    );
+    for row in rows {
+        let (name, value, ratio) = match &row.baseline {
+            Some(base) => (
+                base.name.as_str(),
+                base.per_second.to_string(),
+                hundredths(base.ratio_percent),
+            ),
+            None => ("", String::new(), String::new()),
+        };
+        let target = match row.target {
+            Target::RatioPercent(percent) => hundredths(percent),
+            Target::PerSecond(number) => number.to_string(),
+        };
+        let verdict = if row.met { "ĐẠT" } else { "KHÔNG ĐẠT" };
+        println!(
+            "{:<44} {:>9}    {name:<30} {value:>8} {ratio:>7} {target:>9}  {verdict}",
+            row.name, row.per_second
+        );
+    }
+    for line in skipped {
+        println!("bỏ qua: {line}");
+    }
+}
+
+fn hundredths(percent: u64) -> String {
+    format!("{},{:02}", percent / 100, percent % 100)
+}
