@@ -34,6 +34,8 @@ pub mod province;
 pub mod sepay;
 pub mod sepay_pg;
 mod station;
+#[cfg(test)]
+mod station_tests;
 pub mod tax;
 #[cfg(test)]
 mod vectors;
