@@ -88,7 +88,7 @@ pub struct Order {
 
 impl Order {
     /// A fresh order that its provider knows by its own handle.
-    pub(crate) fn new(reference: &str, amount: i64, handle: &str, now: i64) -> Self {
+    pub fn new(reference: &str, amount: i64, handle: &str, now: i64) -> Self {
         Self {
             reference: reference.to_owned(),
             amount,
@@ -106,7 +106,7 @@ impl Order {
     }
 
     /// The number of the payment, 0 before there is one.
-    pub(crate) fn paid_number(&self) -> i64 {
+    pub fn paid_number(&self) -> i64 {
         self.transactions.first().map_or(0, |paid| paid.number)
     }
 
@@ -244,7 +244,7 @@ impl Book {
     }
 
     /// Opens an order. False when the reference exists with a state that is not open.
-    pub(crate) fn open(&self, order: Order) -> bool {
+    pub fn open(&self, order: Order) -> bool {
         let mut orders = self.orders();
         let taken = orders
             .get(&order.reference)
@@ -264,7 +264,7 @@ impl Book {
     }
 
     /// Ends an open order as its payer chose. `None` when it is unknown, ended or run out.
-    pub(crate) fn finish(&self, reference: &str, outcome: Outcome, now: i64) -> Option<Order> {
+    pub fn finish(&self, reference: &str, outcome: Outcome, now: i64) -> Option<Order> {
         let mut orders = self.orders();
         let order = orders.get_mut(reference)?;
         if order.state != OrderState::Open {
@@ -290,7 +290,7 @@ impl Book {
     }
 
     /// Counts a further movement of money, as a payer who pays twice makes it.
-    pub(crate) fn record(&self, reference: &str, transaction: Transaction) {
+    pub fn record(&self, reference: &str, transaction: Transaction) {
         if let Some(order) = self.orders().get_mut(reference) {
             order.state = OrderState::Paid;
             order.transactions.push(transaction);
@@ -312,7 +312,7 @@ impl Book {
     }
 
     /// The refund as it stands; every question brings a running one nearer to its end.
-    pub(crate) fn ask_refund(&self, id: &str) -> Option<Refund> {
+    pub fn ask_refund(&self, id: &str) -> Option<Refund> {
         let mut refunds = self.refunds();
         let refund = refunds.get_mut(id)?;
         refund.fate = match refund.fate {
