@@ -74,13 +74,11 @@ impl Fault {
                 }
             }
             Self::Doubled(field) => {
-                let other = field.tamper(request);
+                let other = field.read(&field.tamper(request)).unwrap_or_default();
+                let piece = crate::forms::join([(field.name.as_str(), other.as_str())]);
                 match field.place {
-                    Place::Query => spoiled.query = format!("{}&{}", request.query, other.query),
-                    Place::Form => {
-                        spoiled.body.push(b'&');
-                        spoiled.body.extend(&other.body);
-                    }
+                    Place::Query => spoiled.query = format!("{}&{piece}", request.query),
+                    Place::Form => spoiled.body.extend(format!("&{piece}").into_bytes()),
                     _ => {}
                 }
             }
@@ -97,6 +95,7 @@ impl Fault {
                 | Self::WrongProof(_)
                 | Self::NoProof(_)
                 | Self::EmptyProof(_)
+                | Self::Doubled(_)
                 | Self::Cut
                 | Self::Nothing
                 | Self::Noise
