@@ -5,22 +5,40 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::contract::Adapter;
+use crate::contract::{Adapter, Standing};
 use crate::recipe::{RECIPE_BYTES_MAX, Recipe, RecipeFault};
 
-/// Folder name, file name in faults, text.
-const SHIPPED: [(&str, &str, &str); 2] = [
-    (
-        "sepay",
-        "adapters/sepay/adapter.toml",
-        include_str!("sepay/adapter.toml"),
-    ),
-    (
-        "vnpay",
-        "adapters/vnpay/adapter.toml",
-        include_str!("vnpay/adapter.toml"),
-    ),
-];
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        /// Folder name, file name in faults, text.
+        const SHIPPED: &[(&str, &str, &str)] = &[$((
+            $name,
+            concat!("adapters/", $name, "/adapter.toml"),
+            include_str!(concat!($name, "/adapter.toml")),
+        )),*];
+    };
+}
+
+shipped!(
+    "alepay",
+    "bank_bidv",
+    "bank_vietinbank",
+    "bank_webhook",
+    "casso",
+    "momo",
+    "ninepay",
+    "onepay",
+    "pay2s",
+    "payos",
+    "sepay",
+    "sepay_pg",
+    "shopeepay",
+    "vietcombank",
+    "viettel_money",
+    "vietqr_callback",
+    "vnpay",
+    "zalopay",
+);
 
 /// Where a provider's description came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +55,16 @@ pub struct Entry {
     pub title: String,
     pub origin: Origin,
     pub adapter: Arc<dyn Adapter>,
+    switched_on: bool,
+}
+
+impl Entry {
+    /// Whether connections may use it.
+    pub fn is_on(&self) -> bool {
+        self.switched_on
+            || self.origin != Origin::Shipped
+            || self.adapter.profile().standing == Standing::Founded
+    }
 }
 
 /// All usable providers by name, and what kept others off.
@@ -50,7 +78,7 @@ impl Registry {
     /// The providers that are part of the program.
     pub fn builtin() -> Self {
         let mut registry = Self::default();
-        for (folder, file, text) in SHIPPED {
+        for &(folder, file, text) in SHIPPED {
             registry.add(folder, file, text, Origin::Shipped);
         }
         registry
@@ -94,10 +122,22 @@ impl Registry {
         registry
     }
 
+    /// The adapter of this name. An experimental one that is shipped is not there until it is
+    /// switched on; a folder of the operator's own is.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Adapter>> {
-        self.entries
-            .get(name)
-            .map(|entry| Arc::clone(&entry.adapter))
+        let entry = self.entries.get(name)?;
+        entry.is_on().then(|| Arc::clone(&entry.adapter))
+    }
+
+    /// The entry of this name, whether it is on or not.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// Switches an experimental provider on. `false` when there is none of this name.
+    pub fn switch_on(&mut self, name: &str) -> bool {
+        let entry = self.entries.get_mut(name);
+        entry.map(|entry| entry.switched_on = true).is_some()
     }
 
     /// In order of names.
@@ -123,6 +163,7 @@ impl Registry {
                     title: recipe.title().to_owned(),
                     origin,
                     adapter: Arc::new(recipe),
+                    switched_on: false,
                 };
                 self.entries.insert(folder.to_owned(), entry);
             }
@@ -198,14 +239,27 @@ mod tests {
         );
         let registry = Registry::load(&folder.0);
         let names: Vec<_> = registry.entries().map(|(name, _)| name).collect();
-        assert_eq!(names, ["vnpay", "vnpay_b"]);
+        assert!(names.contains(&"vnpay") && names.contains(&"vnpay_b"));
+        assert!(!names.contains(&"sepay"), "{names:?}");
         let faults: Vec<_> = registry.faults().iter().map(ToString::to_string).collect();
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("misnamed/adapter.toml"), "{faults:?}");
         assert!(faults[1].contains("sepay/adapter.toml:2:"), "{faults:?}");
         let absent = Registry::load(&folder.0.join("absent"));
-        assert_eq!(absent.entries().count(), 2);
+        assert_eq!(absent.entries().count(), SHIPPED.len());
         assert_eq!(absent.faults().len(), 1);
+    }
+
+    #[test]
+    fn experimental_providers_are_off_until_switched_on() {
+        let mut registry = Registry::builtin();
+        for name in ["pay2s", "shopeepay", "vietcombank", "viettel_money"] {
+            assert!(registry.get(name).is_none(), "{name}");
+            assert!(registry.entry(name).is_some(), "{name}");
+            assert!(registry.switch_on(name) && registry.get(name).is_some());
+        }
+        assert!(!registry.switch_on("absent"));
+        assert_eq!(registry.faults(), []);
     }
 
     #[test]
@@ -253,7 +307,7 @@ mod tests {
                 "[acknowledge.temporary]\nstatus = 200\ncontent_type = \"application/json\"\nbody = '{\"RspCode\":\"99\",\"Message\":\"Temporarily unavailable\"}'",
                 "",
                 "[acknowledge.accepted]",
-                "no answer for Temporary",
+                "no answer for temporary",
             ),
         ] {
             assert!(VNPAY.contains(part), "{part}");

@@ -20,6 +20,32 @@ pub struct Inspection {
     pub claimed: Claimed,
     /// What each item of a batch says; empty for a message of one.
     pub items: Vec<Claimed>,
+    /// What the signer did otherwise, when the signature it carries tells.
+    pub mistake: Option<Mistake>,
+}
+
+/// A known way to sign wrongly that explains the signature a message carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub kind: MistakeKind,
+    /// The text that was signed instead.
+    pub signed: Canonical,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MistakeKind {
+    /// Values were encoded in another way.
+    Encoding,
+    /// Empty values were dropped, or kept.
+    Empties,
+    /// Another credential of the connection was the key.
+    OtherKey(String),
+    /// The key was taken as text instead of hexadecimal, or the other way round.
+    KeyForm,
+    /// Another digest, such as a plain one over secret and text.
+    Digest(&'static str),
+    /// One field was left out.
+    MissingField(String),
 }
 
 /// A signed text in which secrets are known as such.
@@ -100,6 +126,14 @@ pub trait Adapter: Send + Sync {
     /// The same message taken apart without believing it; also a request of ours, or a reply in the
     /// body of `inbound`.
     fn inspect(&self, flow: Flow, inbound: &Inbound, credentials: &Credentials) -> Inspection;
+
+    /// A request of ours taken apart, from its unsigned fields.
+    fn inspect_request(
+        &self,
+        flow: Flow,
+        fields: &[(String, String)],
+        credentials: &Credentials,
+    ) -> Inspection;
 
     /// The provider's own words for an outcome, signed where it wants that.
     fn acknowledge(&self, outcome: Outcome, received: &Received<'_>) -> Ack;

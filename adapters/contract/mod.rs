@@ -40,7 +40,9 @@ mod outbound;
 mod profile;
 
 pub use ack::{Ack, Outcome, Received};
-pub use adapter::{Adapter, Canonical, Claimed, Inspection, IssuedToken, Piece};
+pub use adapter::{
+    Adapter, Canonical, Claimed, Inspection, IssuedToken, Mistake, MistakeKind, Piece,
+};
 pub use credentials::{Credentials, Secret};
 pub use decide::{Decision, OrderState, OrderView, Settlement, decide};
 pub use flow::Flow;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::vector::{AckSpec, Matching, Vector};
 use super::{Conclusion, Difference};
-use crate::contract::{Ack, Reason, Status, Vnd};
+use crate::contract::{Ack, Claimed, Credentials, Inspection, Status, Vnd};
 
 #[derive(Default)]
 pub(super) struct Differences(Vec<Difference>);
@@ -29,37 +29,66 @@ impl Differences {
     }
 
     pub(super) fn conclusion(&mut self, vector: &Vector, actual: &Conclusion) {
-        let claimed = &actual.claimed;
-        let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::from);
-        let code = |code: Option<&'static str>| code.map_or(Value::Null, Value::from);
-        let proven = [
-            ("valid", Value::from(actual.valid)),
-            ("reason", code(actual.reason.map(Reason::code))),
-            ("decision", code(actual.decision)),
-            ("status", code(claimed.status.map(Status::code))),
-        ];
-        for (member, value) in &proven {
-            if let Some(expected) = vector.expected.get(*member) {
-                self.values(&format!("expected.{member}"), expected, value);
+        self.judged(vector, actual);
+        let decision = actual.decision.map_or(Value::Null, Value::from);
+        if let Some(expected) = vector.expected.get("decision") {
+            self.values("expected.decision", expected, &decision);
+        }
+        self.claimed("expected", &vector.expected, &actual.claimed, actual.valid);
+        if let Some(Value::Array(items)) = vector.expected.get("items") {
+            if items.len() != actual.items.len() {
+                let expected = items.len().to_string();
+                self.add("expected.items", &expected, actual.items.len().to_string());
+            }
+            for (place, (item, claimed)) in items.iter().zip(&actual.items).enumerate() {
+                if let Value::Object(item) = item {
+                    self.claimed(&format!("expected.items[{place}]"), item, claimed, true);
+                }
             }
         }
-        let read = [
+    }
+
+    /// A reply: what is decided about it is not the adapter's.
+    pub(super) fn observation(&mut self, vector: &Vector, actual: &Conclusion) {
+        self.judged(vector, actual);
+        let mut expected = vector.expected.clone();
+        // A file that says nothing about a member of a reply does not deny it.
+        expected.retain(|_, value| !value.is_null());
+        self.claimed("expected", &expected, &actual.claimed, actual.valid);
+    }
+
+    fn judged(&mut self, vector: &Vector, actual: &Conclusion) {
+        let reason = actual
+            .reason
+            .map_or(Value::Null, |reason| reason.code().into());
+        for (member, value) in [("valid", actual.valid.into()), ("reason", reason)] {
+            if let Some(expected) = vector.expected.get(member) {
+                self.values(&format!("expected.{member}"), expected, &value);
+            }
+        }
+    }
+
+    fn claimed(
+        &mut self,
+        place: &str,
+        expected: &serde_json::Map<String, Value>,
+        claimed: &Claimed,
+        valid: bool,
+    ) {
+        let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::from);
+        let status = claimed.status.map(Status::code);
+        let amount = claimed.amount.map(Vnd::get);
+        for (member, value) in [
+            ("status", status.map_or(Value::Null, Value::from)),
             ("transaction_id", text(&claimed.transaction_id)),
             ("order_ref", text(&claimed.order_ref)),
-            (
-                "amount_vnd",
-                claimed
-                    .amount
-                    .map(Vnd::get)
-                    .map_or(Value::Null, Value::from),
-            ),
+            ("amount_vnd", amount.map_or(Value::Null, Value::from)),
             ("currency", text(&claimed.currency)),
-        ];
-        for (member, value) in &read {
-            match vector.expected.get(*member) {
+        ] {
+            match expected.get(member) {
                 // Nothing is claimed about what a refused message says.
-                Some(Value::Null) if !actual.valid => {}
-                Some(expected) => self.values(&format!("expected.{member}"), expected, value),
+                Some(Value::Null) if !valid && member != "status" => {}
+                Some(expected) => self.values(&format!("{place}.{member}"), expected, &value),
                 None => {}
             }
         }
@@ -69,22 +98,51 @@ impl Differences {
         &mut self,
         vector: &Vector,
         valid: bool,
-        canonical: Option<&str>,
-        signature: Option<&str>,
+        inspection: &Inspection,
+        credentials: &Credentials,
     ) {
-        let lower = signature.map(str::to_ascii_lowercase);
-        for (member, actual, any_case) in [
-            ("canonical_string", canonical, false),
-            ("signature", lower.as_deref(), true),
-        ] {
-            let expected = match vector.expected.get(member) {
-                None => continue,
-                Some(Value::Null) if !valid => continue,
-                Some(Value::String(text)) if any_case => Value::from(text.to_ascii_lowercase()),
-                Some(expected) => expected.clone(),
-            };
-            let actual = actual.map_or(Value::Null, Value::from);
-            self.values(&format!("expected.{member}"), &expected, &actual);
+        // Without the header that is part of the text nobody can say what it should have been.
+        if !valid && inspection.canonical.is_none() {
+            return;
+        }
+        // A file that leaves the text out does not deny it: some formulas are only tried.
+        if let Some(Value::String(expected)) = vector.expected.get("canonical_string") {
+            let canonical = inspection.canonical.as_ref();
+            // Files write secrets as they are or by their names.
+            let fits = canonical.is_some_and(|text| {
+                text.exposed(credentials) == *expected || text.masked() == *expected
+            });
+            if !fits {
+                let actual = canonical.map_or_else(|| "none".to_owned(), |text| text.masked());
+                self.add("expected.canonical_string", expected, actual);
+            }
+        }
+        let actual = inspection.signature.as_deref();
+        match vector.expected.get("signature") {
+            Some(Value::String(expected)) => {
+                let hexadecimal = expected.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let same = actual.is_some_and(|actual| {
+                    actual == expected || (hexadecimal && actual.eq_ignore_ascii_case(expected))
+                });
+                if !same {
+                    self.add("expected.signature", expected, actual.unwrap_or("none"));
+                }
+            }
+            Some(Value::Null) if valid && actual.is_some() => {
+                self.add("expected.signature", "none", actual.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    /// A token must be there with its life time, whatever the file lists.
+    pub(super) fn token(&mut self, ack: &Ack) {
+        let body: Value = serde_json::from_slice(&ack.body).unwrap_or_default();
+        if body["access_token"].as_str().is_none_or(str::is_empty) {
+            self.add("expected_ack.body.access_token", "a token", "none");
+        }
+        if body["expires_in"].as_i64().is_none_or(|life| life <= 0) {
+            self.add("expected_ack.body.expires_in", "seconds", "none");
         }
     }
 

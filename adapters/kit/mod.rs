@@ -10,7 +10,8 @@ mod vector;
 use serde_json::Value;
 
 use crate::contract::{
-    Adapter, Claimed, Credentials, Decision, Flow, Inbound, Inspection, Reason, Received, decide,
+    Adapter, Claimed, Credentials, Decision, Flow, Inbound, InquiryAnswer, Inspection, Notice,
+    Outcome, Reason, Received, Reply, Settlement, decide,
 };
 
 use self::compare::Differences;
@@ -71,13 +72,14 @@ pub fn run(adapter: &dyn Adapter, text: &str) -> Result<Vec<VectorResult>, Vecto
 fn play(adapter: &dyn Adapter, vector: &Vector) -> Vec<Difference> {
     let mut differences = Differences::default();
     match Flow::from_code(&vector.flow) {
-        Some(flow) if flow.is_notice() => {
-            inbound(adapter, flow, vector, &mut differences);
-        }
-        Some(flow) if flow.response().is_some() => {
-            outbound(adapter, flow, vector, &mut differences);
-        }
-        _ => differences.add("flow", "a flow of the contract", &vector.flow),
+        Some(flow) if flow.is_notice() => notice(adapter, flow, vector, &mut differences),
+        Some(Flow::BillInquiry) => inquiry(adapter, vector, &mut differences),
+        Some(Flow::Token) => token(adapter, vector, &mut differences),
+        Some(flow) => match flow.request() {
+            Some(request) => reply(adapter, request, vector, &mut differences),
+            None => outbound(adapter, flow, vector, &mut differences),
+        },
+        None => differences.add("flow", "a flow of the contract", &vector.flow),
     }
     differences.into_vec()
 }
@@ -88,80 +90,248 @@ struct Conclusion {
     reason: Option<Reason>,
     decision: Option<&'static str>,
     claimed: Claimed,
+    /// What each item of a batch says.
+    items: Vec<Claimed>,
 }
 
-fn inbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut Differences) {
+impl Conclusion {
+    /// A message that was turned away has no status at all.
+    fn refused(reason: Reason, inspection: &Inspection) -> Self {
+        Self {
+            valid: false,
+            reason: Some(reason),
+            decision: Some(Decision::Reject.code()),
+            claimed: Claimed {
+                status: None,
+                ..inspection.claimed.clone()
+            },
+            items: Vec::new(),
+        }
+    }
+}
+
+fn claims(notice: Notice) -> Claimed {
+    Claimed {
+        transaction_id: notice.transaction_id,
+        order_ref: notice.order_ref,
+        amount: Some(notice.amount),
+        currency: Some(notice.currency),
+        status: Some(notice.status),
+    }
+}
+
+/// The outcome that keeps the provider calling wins: nothing of a batch may be lost.
+const fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Repeated => 0,
+        Outcome::Accepted => 1,
+        Outcome::Unusable => 2,
+        Outcome::AmountDiffers => 3,
+        Outcome::UnknownOrder => 4,
+        Outcome::NotAuthentic => 5,
+        Outcome::Temporary => 6,
+    }
+}
+
+fn notice(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut Differences) {
     let credentials = vector.credentials();
     let message = vector.inbound();
-    let Inspection {
-        canonical,
-        signature,
-        claimed,
-        ..
-    } = adapter.inspect(flow, &message, &credentials);
+    let inspection = adapter.inspect(flow, &message, &credentials);
+    let settlement = adapter.profile().capability.settlement;
     let (conclusion, outcome) = match adapter.read_notice(flow, &message, &credentials) {
-        Ok(notices) => match notices.read.into_iter().next() {
-            None => {
+        Err(rejection) => (
+            Conclusion::refused(rejection.reason, &inspection),
+            rejection.outcome(),
+        ),
+        Ok(notices) if vector.expected.contains_key("items") => {
+            let mut worst = Outcome::Repeated;
+            let mut items = Vec::new();
+            for notice in notices.read {
+                let order = vector.order_of(&notice);
+                let (_, _, outcome) = decide(settlement, &notice, order.as_ref());
+                if weight(outcome) > weight(worst) {
+                    worst = outcome;
+                }
+                items.push(claims(notice.into_inner()));
+            }
+            let conclusion = Conclusion {
+                valid: true,
+                reason: None,
+                decision: Some("per_item"),
+                claimed: inspection.claimed.clone(),
+                items,
+            };
+            (conclusion, worst)
+        }
+        Ok(notices) => {
+            let Some(notice) = notices.read.into_iter().next() else {
                 differences.add("expected", "a notice", "an empty message");
                 return;
+            };
+            let order = vector.order_of(&notice);
+            let (decision, reason, outcome) = decide(settlement, &notice, order.as_ref());
+            let shown = flow == Flow::Return;
+            let refused = settlement == Settlement::Asked && decision == Decision::Reject;
+            let mut claimed = claims(notice.into_inner());
+            if refused {
+                // The bank asked first: what was refused never was a payment.
+                claimed.status = None;
             }
-            Some(notice) => {
-                let order = vector.order_of(notice.order_ref.as_deref());
-                let settlement = adapter.profile().capability.settlement;
-                let (decision, reason, outcome) = decide(settlement, &notice, order.as_ref());
-                let shown = flow == Flow::Return;
-                let notice = notice.into_inner();
-                let conclusion = Conclusion {
-                    valid: true,
-                    reason: reason.filter(|_| !shown),
-                    decision: Some(if shown {
-                        "display_only"
-                    } else {
-                        decision.code()
-                    }),
-                    claimed: Claimed {
-                        transaction_id: notice.transaction_id,
-                        order_ref: notice.order_ref,
-                        amount: Some(notice.amount),
-                        currency: Some(notice.currency),
-                        status: Some(notice.status),
-                    },
-                };
-                (conclusion, outcome)
-            }
-        },
-        Err(rejection) => {
-            let outcome = rejection.outcome();
             let conclusion = Conclusion {
-                valid: false,
-                reason: Some(rejection.reason),
-                decision: Some(Decision::Reject.code()),
-                // A refused message has no status at all.
-                claimed: Claimed {
-                    status: None,
-                    ..claimed
-                },
+                valid: true,
+                reason: reason.filter(|_| !shown),
+                decision: Some(if shown {
+                    "display_only"
+                } else {
+                    decision.code()
+                }),
+                claimed,
+                items: Vec::new(),
             };
             (conclusion, outcome)
         }
     };
     differences.conclusion(vector, &conclusion);
-    differences.signature(
-        vector,
-        conclusion.valid,
-        canonical.map(|text| text.exposed(&credentials)).as_deref(),
-        signature.as_deref(),
-    );
+    differences.signature(vector, conclusion.valid, &inspection, &credentials);
     if let Some(expected) = &vector.expected_ack {
-        let received = Received {
-            flow,
-            inbound: &message,
-            credentials: &credentials,
-            our_reference: None,
-        };
-        let ack = adapter.acknowledge(outcome, &received);
+        let received = received(flow, &message, &credentials);
+        differences.ack(expected, &adapter.acknowledge(outcome, &received));
+    }
+}
+
+const fn received<'a>(
+    flow: Flow,
+    inbound: &'a Inbound,
+    credentials: &'a Credentials,
+) -> Received<'a> {
+    Received {
+        flow,
+        inbound,
+        credentials,
+        our_reference: None,
+    }
+}
+
+fn inquiry(adapter: &dyn Adapter, vector: &Vector, differences: &mut Differences) {
+    let credentials = vector.credentials();
+    let message = vector.inbound();
+    let inspection = adapter.inspect(Flow::BillInquiry, &message, &credentials);
+    let debtor;
+    let (conclusion, answer) = match adapter.read_inquiry(&message, &credentials) {
+        Err(rejection) => (
+            Conclusion::refused(rejection.reason, &inspection),
+            InquiryAnswer::Refused(rejection.outcome()),
+        ),
+        Ok(inquiry) => {
+            let found = vector
+                .order
+                .as_ref()
+                .filter(|order| order.reference() == inquiry.customer_ref);
+            let answer = match found {
+                None => InquiryAnswer::UnknownCustomer,
+                Some(order) => match order.debtor() {
+                    Some(open) => {
+                        debtor = open;
+                        InquiryAnswer::Bills(&debtor)
+                    }
+                    None => InquiryAnswer::NothingDue,
+                },
+            };
+            let (decision, reason) = match answer {
+                InquiryAnswer::Bills(_) => ("answer_bills", None),
+                InquiryAnswer::NothingDue => ("answer_no_bill", None),
+                _ => ("answer_no_bill", Some(Reason::OrderNotFound)),
+            };
+            let conclusion = Conclusion {
+                valid: true,
+                reason,
+                decision: Some(decision),
+                claimed: Claimed {
+                    order_ref: Some(inquiry.customer_ref.clone()),
+                    status: None,
+                    ..inspection.claimed.clone()
+                },
+                items: Vec::new(),
+            };
+            (conclusion, answer)
+        }
+    };
+    differences.conclusion(vector, &conclusion);
+    differences.signature(vector, conclusion.valid, &inspection, &credentials);
+    if let Some(expected) = &vector.expected_ack {
+        let received = received(Flow::BillInquiry, &message, &credentials);
+        differences.ack(expected, &adapter.answer_inquiry(answer, &received));
+    }
+}
+
+/// Fixed, so that a run gives the same twice.
+const NONCE: [u8; 16] = [7; 16];
+
+fn token(adapter: &dyn Adapter, vector: &Vector, differences: &mut Differences) {
+    let credentials = vector.credentials();
+    let message = vector.inbound();
+    let (valid, reason, decision, ack) = match adapter.issue_token(&message, &credentials, NONCE) {
+        Ok(issued) => (true, None, "issue_token", issued.ack),
+        Err(rejection) => (
+            false,
+            Some(rejection.reason),
+            Decision::Reject.code(),
+            adapter.acknowledge(
+                rejection.outcome(),
+                &received(Flow::Token, &message, &credentials),
+            ),
+        ),
+    };
+    let conclusion = Conclusion {
+        valid,
+        reason,
+        decision: Some(decision),
+        claimed: Claimed::default(),
+        items: Vec::new(),
+    };
+    differences.conclusion(vector, &conclusion);
+    if valid {
+        differences.token(&ack);
+    }
+    if let Some(expected) = &vector.expected_ack {
         differences.ack(expected, &ack);
     }
+}
+
+fn reply(adapter: &dyn Adapter, request: Flow, vector: &Vector, differences: &mut Differences) {
+    let credentials = vector.credentials();
+    let message = vector.inbound();
+    let flow = request.response().unwrap_or(request);
+    let inspection = adapter.inspect(flow, &message, &credentials);
+    let received = Reply {
+        status: vector.request.status.unwrap_or(200),
+        headers: message.headers.clone(),
+        body: message.body.clone(),
+    };
+    let conclusion = match adapter.read_reply(request, &received, &credentials) {
+        Err(rejection) => Conclusion {
+            decision: None,
+            ..Conclusion::refused(rejection.reason, &inspection)
+        },
+        Ok(observation) => {
+            let observation = observation.into_inner();
+            Conclusion {
+                valid: true,
+                reason: None,
+                decision: None,
+                claimed: Claimed {
+                    transaction_id: observation.transaction_id,
+                    order_ref: observation.order_ref,
+                    amount: observation.amount,
+                    currency: observation.currency,
+                    status: Some(observation.status),
+                },
+                items: Vec::new(),
+            }
+        }
+    };
+    differences.observation(vector, &conclusion);
+    differences.signature(vector, conclusion.valid, &inspection, &credentials);
 }
 
 fn outbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mut Differences) {
@@ -182,65 +352,67 @@ fn outbound(adapter: &dyn Adapter, flow: Flow, vector: &Vector, differences: &mu
             return;
         }
     };
-    let query = call.url.split_once('?').map_or("", |(_, query)| query);
-    let built = Inbound {
-        method: call.method.clone(),
-        query: query.to_owned(),
-        headers: call.headers,
-        body: call.body,
-        ..Inbound::default()
-    };
-    let Inspection {
-        canonical,
-        signature,
-        claimed,
-        ..
-    } = adapter.inspect(flow, &built, &credentials);
+    let inspection = adapter.inspect_request(flow, &fields, &credentials);
     let conclusion = Conclusion {
         valid: true,
         reason: None,
         decision: None,
-        claimed,
+        claimed: inspection.claimed.clone(),
+        items: Vec::new(),
     };
     differences.conclusion(vector, &conclusion);
-    differences.signature(
-        vector,
-        true,
-        canonical.map(|text| text.exposed(&credentials)).as_deref(),
-        signature.as_deref(),
-    );
+    differences.signature(vector, true, &inspection, &credentials);
+    let signature = inspection.signature.as_deref().unwrap_or_default();
+    if signature.is_empty() {
+        return;
+    }
+    let query = call.url.split_once('?').map_or("", |(_, query)| query);
     if !sent.query.is_empty() {
-        let signature = signature.as_deref().unwrap_or_default();
         differences.query(&sent.query, query, signature);
-    } else if let (Some(signature), false) = (signature, sent.body.is_empty()) {
-        let there = vector
-            .body_members()
-            .into_iter()
-            .flatten()
-            .any(|(_, value)| value.eq_ignore_ascii_case(&signature));
-        if !there {
-            differences.add(
-                "request.body",
-                &format!("the signature {signature}"),
-                "no such member",
-            );
-        }
+    } else if !sent.body.is_empty() && !vector.body_carries(signature) {
+        differences.add(
+            "request.body",
+            &format!("the signature {signature}"),
+            "no such member",
+        );
+    }
+    // It must also stand in what we would send.
+    let body = String::from_utf8_lossy(&call.body);
+    let carried = [
+        call.url.clone(),
+        body.into_owned(),
+        call.headers
+            .iter()
+            .map(|(_, value)| value.as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
+    ];
+    let escaped = signature
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
+    if !carried
+        .iter()
+        .any(|text| text.contains(signature) || text.contains(&escaped))
+    {
+        differences.add("request", "a call that carries its signature", &call.url);
     }
 }
 
 impl Vector {
-    /// The vector's secrets. The address a request goes to stands in for the credential that
-    /// holds it.
+    /// The vector's secrets. The address a request goes to stands in for the one of the recipe.
     fn credentials(&self) -> Credentials {
         let mut pairs: Vec<(String, String)> = self
             .secrets
             .iter()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .filter_map(|(name, value)| match value {
+                Value::String(text) => Some((name.clone(), text.clone())),
+                Value::Number(number) => Some((name.clone(), number.to_string())),
+                _ => None,
+            })
             .collect();
-        for name in ["pay_url", "api_url"] {
-            if !self.secrets.contains_key(name) && self.request.path.starts_with("http") {
-                pairs.push((name.to_owned(), self.request.path.clone()));
-            }
+        if self.request.path.starts_with("http") {
+            pairs.push((ADDRESS.to_owned(), self.request.path.clone()));
         }
         pairs.into_iter().collect()
     }
@@ -257,11 +429,14 @@ impl Vector {
             path: self.request.path.clone(),
             query: self.request.query.clone().unwrap_or_default(),
             headers: self.request.headers.iter().map(header).collect(),
-            body: self.request.body.clone().unwrap_or_default().into_bytes(),
+            body: self.request.body_text().into_bytes(),
             received_at_unix: self.request.received_at_unix.unwrap_or_default(),
         }
     }
 }
+
+/// Stands for the whole address of a request (see `recipe::request`).
+const ADDRESS: &str = "@url";
 
 #[cfg(test)]
 mod tests {
@@ -386,7 +561,7 @@ mod tests {
             told.starts_with("vector 5 (ipn-paid): unknown variant `closed`"),
             "{told}"
         );
-        let flow = changed("ipn-paid", "/flow", "bill_inquiry".into());
+        let flow = changed("ipn-paid", "/flow", "telepathy".into());
         assert!(
             vnpay(&flow)
                 .unwrap()

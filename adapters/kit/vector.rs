@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::contract::{OrderState, OrderView, Vnd};
+use crate::contract::{Debtor, Notice, OpenBill, OrderState, OrderView, Vnd};
 
 /// A text that is not a vector file.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,35 @@ pub(super) struct OrderSpec {
     state: OrderState,
     #[serde(default)]
     applied_txn: Option<String>,
+    /// For bill-collection hosts.
+    #[serde(default)]
+    bill_id: Option<String>,
+    #[serde(default)]
+    customer_name: Option<String>,
+}
+
+impl OrderSpec {
+    pub(super) fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// What a bank's question is answered with; `None` when nothing is due.
+    pub(super) fn debtor(&self) -> Option<Debtor> {
+        (self.state == OrderState::Open).then(|| Debtor {
+            customer_ref: self.reference.clone(),
+            name: self.customer_name.clone().unwrap_or_default(),
+            address: String::new(),
+            bills: vec![OpenBill {
+                bill_ref: self
+                    .bill_id
+                    .clone()
+                    .unwrap_or_else(|| self.reference.clone()),
+                amount: Vnd::new(self.amount_vnd),
+                period: String::new(),
+                description: String::new(),
+            }],
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,10 +89,25 @@ pub(super) struct RequestSpec {
     pub(super) query: Option<String>,
     #[serde(default)]
     pub(super) headers: Map<String, Value>,
-    pub(super) body: Option<String>,
+    /// Usually a text; an object stands for itself.
+    body: Option<Value>,
     pub(super) received_at_unix: Option<i64>,
+    /// HTTP status of a reply; 200 when left out.
+    pub(super) status: Option<u16>,
     /// Unsigned fields of a request of ours.
     params: Option<Map<String, Value>>,
+    /// The same under another name.
+    fields: Option<Map<String, Value>>,
+}
+
+impl RequestSpec {
+    pub(super) fn body_text(&self) -> String {
+        match &self.body {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,10 +173,16 @@ pub fn read(text: &str) -> Result<Vec<Vector>, VectorFileError> {
 }
 
 impl Vector {
-    /// The order a message names, if it is the one the vector knows.
-    pub(super) fn order_of(&self, order_ref: Option<&str>) -> Option<OrderView> {
+    /// The order a notice names, if it is the one the vector knows. A bill it names must be that
+    /// order's too.
+    pub(super) fn order_of(&self, notice: &Notice) -> Option<OrderView> {
         let order = self.order.as_ref()?;
-        (order_ref == Some(order.reference.as_str())).then(|| OrderView {
+        let bill_fits = match (&notice.bill_ref, &order.bill_id) {
+            (Some(named), Some(known)) => named == known,
+            _ => true,
+        };
+        let fits = notice.order_ref.as_deref() == Some(order.reference.as_str()) && bill_fits;
+        fits.then(|| OrderView {
             amount: Vnd::new(order.amount_vnd),
             state: order.state,
             applied_transaction: order.applied_txn.clone(),
@@ -141,7 +191,12 @@ impl Vector {
 
     /// The unsigned fields of a request of ours: `params`, else the members of the body.
     pub(super) fn request_fields(&self) -> Result<Vec<(String, String)>, String> {
-        if let Some(params) = &self.request.params {
+        if let Some(params) = self
+            .request
+            .params
+            .as_ref()
+            .or(self.request.fields.as_ref())
+        {
             let fields = params.iter().filter(|(_, value)| !value.is_null());
             return Ok(fields
                 .map(|(name, value)| {
@@ -153,12 +208,28 @@ impl Vector {
                 .collect());
         }
         self.body_members()
-            .ok_or_else(|| "neither params nor a flat JSON body".to_owned())
+            .ok_or_else(|| "neither params, fields nor a flat JSON body".to_owned())
+    }
+
+    /// Whether the body of a request of ours holds this value, as JSON or as a form.
+    pub(super) fn body_carries(&self, value: &str) -> bool {
+        if let Some(members) = self.body_members() {
+            return members
+                .iter()
+                .any(|(_, member)| member.eq_ignore_ascii_case(value));
+        }
+        let escaped = value
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace('=', "%3D");
+        let body = self.request.body_text();
+        body.contains(value) || body.contains(&escaped)
     }
 
     /// The members of a JSON body, numbers with all their digits.
     pub(super) fn body_members(&self) -> Option<Vec<(String, String)>> {
-        let body = self.request.body.as_deref()?;
+        let body = self.request.body_text();
+        let body = body.as_str();
         let names: Map<String, Value> = serde_json::from_str(body).ok()?;
         let raw: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(body).ok()?;
         let mut members = Vec::with_capacity(names.len());

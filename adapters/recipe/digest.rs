@@ -1,24 +1,54 @@
-//! Keyed digests and their comparison.
+//! Digests, keyed and plain, RSA, and their comparison.
 
+use aws_lc_rs::{digest, hmac, rand, rsa, signature};
 use base64::Engine as _;
+use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use md5::{Digest as _, Md5};
 use serde::Deserialize;
-use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) enum Algorithm {
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
     #[serde(rename = "hmac-sha256")]
     HmacSha256,
     #[serde(rename = "hmac-sha512")]
     HmacSha512,
+    #[serde(rename = "md5")]
+    Md5,
+    #[serde(rename = "sha1")]
+    Sha1,
+    #[serde(rename = "sha256")]
+    Sha256,
+    #[serde(rename = "sha512")]
+    Sha512,
+    /// RSASSA-PKCS1-v1_5; the key is PEM: public to verify, private (PKCS#8) to sign.
+    #[serde(rename = "rsa-sha256")]
+    RsaSha256,
+    /// ECDSA P-256; the key is PEM, signatures are ASN.1.
+    #[serde(rename = "ecdsa-sha256")]
+    EcdsaSha256,
+}
+
+impl Algorithm {
+    /// Plain digests need no key: the secret stands in the text.
+    pub(super) const fn is_keyed(self) -> bool {
+        !matches!(self, Self::Md5 | Self::Sha1 | Self::Sha256 | Self::Sha512)
+    }
+
+    pub(super) const fn is_asymmetric(self) -> bool {
+        matches!(self, Self::RsaSha256 | Self::EcdsaSha256)
+    }
 }
 
 /// How a key is written in the credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KeyForm {
+    #[default]
     Text,
     Hex,
 }
@@ -32,54 +62,64 @@ pub(super) enum Output {
     Base64,
 }
 
-/// A computed digest.
-#[derive(Clone, Copy)]
-pub(super) struct Digest {
-    bytes: [u8; 64],
-    length: usize,
-}
-
-impl Digest {
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    pub(super) fn write(&self, output: Output) -> String {
-        match output {
-            Output::HexLower => hex::encode(self.as_bytes()),
-            Output::HexUpper => hex::encode_upper(self.as_bytes()),
-            Output::Base64 => STANDARD.encode(self.as_bytes()),
+impl Output {
+    fn write(self, bytes: &[u8]) -> String {
+        match self {
+            Self::HexLower => hex::encode(bytes),
+            Self::HexUpper => hex::encode_upper(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
         }
     }
 
-    /// Constant-time for a signature of the right length; hexadecimal in either case. Any other
-    /// length or alphabet is unequal.
-    pub(super) fn equals(&self, given: &str, output: Output) -> bool {
-        let mut decoded = [0; 64];
-        let target = &mut decoded[..self.length];
-        let read = match output {
-            Output::HexLower | Output::HexUpper => hex::decode_to_slice(given, target).is_ok(),
-            Output::Base64 => STANDARD
-                .decode(given)
-                .ok()
-                .filter(|bytes| bytes.len() == target.len())
-                .map(|bytes| target.copy_from_slice(&bytes))
-                .is_some(),
-        };
-        read && bool::from(self.as_bytes().ct_eq(target))
+    /// Hexadecimal in either case; base64 with or without padding.
+    fn read(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::HexLower | Self::HexUpper => hex::decode(text).ok(),
+            Self::Base64 => LENIENT.decode(text).ok(),
+        }
     }
 }
 
-/// A key ready for use. Its clones cost nothing next to a digest.
-#[derive(Clone)]
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Longest signature: RSA-8192 in hexadecimal.
+const SIGNATURE_CHARACTERS_MAX: usize = 2_048;
+
+/// A key ready for use.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for one message; a box would cost more than it saves"
+)]
 pub(super) enum Key {
-    Sha256(Hmac<Sha256>),
-    Sha512(Hmac<Sha512>),
+    Hmac(hmac::Key),
+    Plain(Algorithm),
+    /// DER of a SubjectPublicKeyInfo.
+    Verifying(Algorithm, Vec<u8>),
+    SigningRsa(Box<rsa::KeyPair>),
 }
 
 impl Key {
-    /// `None` for an empty key or one that is not hexadecimal where it must be.
+    /// `None` for a key that is empty or not of the form it must have.
     pub(super) fn new(algorithm: Algorithm, form: KeyForm, key: &str) -> Option<Self> {
+        let hashing = match algorithm {
+            Algorithm::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            Algorithm::HmacSha256 => hmac::HMAC_SHA256,
+            Algorithm::HmacSha512 => hmac::HMAC_SHA512,
+            Algorithm::Md5 | Algorithm::Sha1 | Algorithm::Sha256 | Algorithm::Sha512 => {
+                return Some(Self::Plain(algorithm));
+            }
+            Algorithm::RsaSha256 | Algorithm::EcdsaSha256 => {
+                if let Some(der) = pem(key, "PUBLIC KEY") {
+                    return Some(Self::Verifying(algorithm, der));
+                }
+                let pair = rsa::KeyPair::from_pkcs8(&pem(key, "PRIVATE KEY")?).ok()?;
+                let signs = algorithm == Algorithm::RsaSha256;
+                return signs.then(|| Self::SigningRsa(Box::new(pair)));
+            }
+        };
         let decoded;
         let bytes = match form {
             KeyForm::Text => key.as_bytes(),
@@ -88,33 +128,90 @@ impl Key {
                 &decoded
             }
         };
-        if bytes.is_empty() {
-            return None;
-        }
-        match algorithm {
-            Algorithm::HmacSha256 => Hmac::new_from_slice(bytes).ok().map(Self::Sha256),
-            Algorithm::HmacSha512 => Hmac::new_from_slice(bytes).ok().map(Self::Sha512),
+        (!bytes.is_empty()).then(|| Self::Hmac(hmac::Key::new(hashing, bytes)))
+    }
+
+    /// The signature of a text; `None` for a key that only verifies.
+    pub(super) fn sign(&self, text: &[u8], output: Output) -> Option<String> {
+        match self {
+            Self::Hmac(key) => Some(output.write(hmac::sign(key, text).as_ref())),
+            Self::Plain(algorithm) => Some(output.write(&plain(*algorithm, text))),
+            Self::Verifying(..) => None,
+            Self::SigningRsa(pair) => {
+                let mut made = vec![0; pair.public_modulus_len()];
+                let random = rand::SystemRandom::new();
+                pair.sign(&signature::RSA_PKCS1_SHA256, &random, text, &mut made)
+                    .ok()?;
+                Some(output.write(&made))
+            }
         }
     }
 
-    pub(super) fn digest<'p>(&self, parts: impl IntoIterator<Item = &'p [u8]>) -> Digest {
-        fn run<'p, M: Mac>(mut mac: M, parts: impl IntoIterator<Item = &'p [u8]>) -> Digest {
-            for part in parts {
-                mac.update(part);
-            }
-            let made = mac.finalize().into_bytes();
-            let mut bytes = [0; 64];
-            bytes[..made.len()].copy_from_slice(&made);
-            Digest {
-                bytes,
-                length: made.len(),
-            }
+    /// Constant-time for a signature of the right length; another length or alphabet is unequal.
+    pub(super) fn fits(&self, text: &[u8], given: &str, output: Output) -> bool {
+        if given.len() > SIGNATURE_CHARACTERS_MAX {
+            return false;
         }
         match self {
-            Self::Sha256(mac) => run(mac.clone(), parts),
-            Self::Sha512(mac) => run(mac.clone(), parts),
+            Self::Hmac(key) => {
+                let made = hmac::sign(key, text);
+                same(made.as_ref(), given, output)
+            }
+            Self::Plain(algorithm) => same(&plain(*algorithm, text), given, output),
+            Self::Verifying(algorithm, der) => {
+                let rule: &dyn signature::VerificationAlgorithm = match algorithm {
+                    Algorithm::EcdsaSha256 => &signature::ECDSA_P256_SHA256_ASN1,
+                    _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+                };
+                let key = signature::UnparsedPublicKey::new(rule, der);
+                output
+                    .read(given)
+                    .is_some_and(|given| key.verify(text, &given).is_ok())
+            }
+            Self::SigningRsa(_) => false,
         }
     }
+}
+
+fn same(made: &[u8], given: &str, output: Output) -> bool {
+    let mut decoded = [0; 64];
+    let Some(target) = decoded.get_mut(..made.len()) else {
+        return false;
+    };
+    let read = match output {
+        Output::HexLower | Output::HexUpper => hex::decode_to_slice(given, target).is_ok(),
+        Output::Base64 => output
+            .read(given)
+            .filter(|bytes| bytes.len() == target.len())
+            .map(|bytes| target.copy_from_slice(&bytes))
+            .is_some(),
+    };
+    read && bool::from(made.ct_eq(target))
+}
+
+fn plain(algorithm: Algorithm, text: &[u8]) -> Vec<u8> {
+    let rule = match algorithm {
+        Algorithm::Md5 => return Md5::digest(text).to_vec(),
+        Algorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        Algorithm::Sha512 => &digest::SHA512,
+        _ => &digest::SHA256,
+    };
+    digest::digest(rule, text).as_ref().to_vec()
+}
+
+/// The bytes of one PEM block of this label.
+fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+    let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
+    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
+    let packed: String = body.chars().filter(|sign| !sign.is_whitespace()).collect();
+    STANDARD.decode(packed).ok()
+}
+
+/// HMAC-SHA256 of tokens of ours.
+pub(super) fn token_mac(key: &[u8], text: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
+        .as_ref()
+        .to_vec()
 }
 
 /// Compares a static key in constant time; only its length can leak.

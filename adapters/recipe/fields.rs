@@ -1,13 +1,11 @@
 //! An inbound message as named values, each kept as it was written.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::encoding;
+use super::json::Members;
 use super::plan::{Duplicates, Source};
 use crate::contract::{Inbound, Reason, Rejection};
 
@@ -106,9 +104,12 @@ impl<'a> Fields<'a> {
     /// [`Reason::Malformed`] when it has no such form.
     pub(super) fn read(inbound: &'a Inbound, source: Source) -> Result<Self, Rejection> {
         match source {
+            Source::None => Ok(Self::default()),
             Source::Query => Self::form(&inbound.query),
-            Source::Json => Self::json(&inbound.body),
+            Source::Json => Self::json(text_of(&inbound.body)?),
             Source::Form => Self::form_body(&inbound.body),
+            Source::QueryOrForm if inbound.body.is_empty() => Self::form(&inbound.query),
+            Source::QueryOrForm => Self::form_body(&inbound.body),
             Source::JsonOrForm => {
                 let form = inbound.header("content-type").is_some_and(|kind| {
                     kind.trim_start().get(..33).is_some_and(|start| {
@@ -118,7 +119,7 @@ impl<'a> Fields<'a> {
                 if form {
                     Self::form_body(&inbound.body)
                 } else {
-                    Self::json(&inbound.body)
+                    Self::json(text_of(&inbound.body)?)
                 }
             }
         }
@@ -158,16 +159,25 @@ impl<'a> Fields<'a> {
         Ok(Self::sorted(fields))
     }
 
-    fn json(body: &'a [u8]) -> Result<Self, Rejection> {
-        if body.len() > MESSAGE_BYTES_MAX {
+    /// The members of a JSON object.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] when the text is none.
+    pub(super) fn json(text: &'a str) -> Result<Self, Rejection> {
+        if text.len() > MESSAGE_BYTES_MAX {
             return Err(malformed("the message is too long"));
         }
-        let Members(fields) = serde_json::from_slice(body)
-            .map_err(|error| malformed(format!("the body is not a JSON object: {error}")))?;
-        if fields.len() > FIELDS_MAX {
+        let Members(members) = serde_json::from_str(text)
+            .map_err(|error| malformed(format!("not a JSON object: {error}")))?;
+        if members.len() > FIELDS_MAX {
             return Err(malformed("the message has too many fields"));
         }
-        Ok(Self::sorted(fields))
+        let fields = members.into_iter().map(|(name, raw)| Field {
+            name,
+            piece: "",
+            value: Value::Json(raw),
+        });
+        Ok(Self::sorted(fields.collect()))
     }
 
     fn sorted(mut fields: Vec<Field<'a>>) -> Self {
@@ -215,32 +225,8 @@ pub(super) fn malformed(detail: impl Into<String>) -> Rejection {
     Rejection::new(Reason::Malformed, detail)
 }
 
-struct Members<'a>(Vec<Field<'a>>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(16);
-                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    fields.push(Field {
-                        name,
-                        piece: "",
-                        value: Value::Json(raw),
-                    });
-                }
-                Ok(Members(fields))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
+fn text_of(body: &[u8]) -> Result<&str, Rejection> {
+    let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
+    // A byte order mark is no part of JSON, but some hosts send one.
+    Ok(text.trim_start_matches('\u{feff}'))
 }
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

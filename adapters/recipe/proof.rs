@@ -1,14 +1,30 @@
-//! The check that a message is the provider's: a signature over it, or a key that came with it.
+//! The check that a message is the provider's: a signature over it, a key that came with it, or
+//! the channel it came by.
 
-use super::digest::{Key, same_key};
-use super::encoding::{self, Space};
-use super::fields::{Field, Fields, malformed};
-use super::plan::{
-    Alternative, Carrier, Empties, Encoding, FieldSet, FieldsPayload, FreshPlan, Part, Payload,
-    ProofPlan, Shape, SignaturePlan,
-};
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use super::digest::{Key, same_key, token_mac};
+use super::fields::malformed;
+use super::formula::Formulas;
+use super::message::Message;
+use super::payload::{Context, Text, header_part, the_header};
+use super::plan::{Carrier, FreshPlan, Payload, ProofPlan, SignaturePlan};
+use super::secrets::Secrets;
 use super::values;
-use crate::contract::{Credentials, Inbound, Reason, Rejection};
+use crate::contract::{Inbound, Reason, Rejection};
+
+/// Longest Authorization header that is looked into.
+const CREDENTIAL_BYTES_MAX: usize = 4_096;
+
+/// What a check is made with.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) secrets: Secrets<'a>,
+    pub(super) formulas: &'a Formulas,
+}
 
 /// Checks the one proof this message offers.
 ///
@@ -20,30 +36,44 @@ use crate::contract::{Credentials, Inbound, Reason, Rejection};
 /// [`Rejection`] with what is missing or wrong.
 pub(super) fn check(
     proofs: &[ProofPlan],
-    inbound: &Inbound,
-    fields: &Fields<'_>,
-    credentials: &Credentials,
+    message: &Message<'_>,
+    means: Means<'_>,
 ) -> Result<(), Rejection> {
-    match chosen(proofs, inbound, fields, credentials) {
+    match chosen(proofs, message, means.secrets) {
         Some(ProofPlan::Signature {
             signature,
             carrier,
             fresh,
         }) => {
-            signed(signature, carrier, inbound, fields, credentials)?;
+            signed(signature, carrier, message, means)?;
             fresh
                 .as_ref()
-                .map_or(Ok(()), |fresh| check_fresh(fresh, inbound))
+                .map_or(Ok(()), |fresh| check_fresh(fresh, message))
         }
         Some(ProofPlan::Static {
             credential,
             header,
             scheme,
         }) => static_key(
-            credentials.get(credential).unwrap_or_default(),
+            means.secrets.all(credential),
             scheme.as_deref(),
-            the_header(inbound, header)?,
+            the_header(message.inbound, header)?,
         ),
+        Some(ProofPlan::Basic { username, password }) => {
+            basic(username, password, message.inbound, means.secrets)
+        }
+        Some(ProofPlan::Bearer {
+            username,
+            password,
+            fixed,
+        }) => bearer(
+            username,
+            password,
+            fixed.as_deref(),
+            message.inbound,
+            means.secrets,
+        ),
+        Some(ProofPlan::Channel) => Ok(()),
         None => Err(Rejection::new(
             Reason::MissingCredentials,
             "no credential of this connection can prove a message",
@@ -51,306 +81,375 @@ pub(super) fn check(
     }
 }
 
-/// What the message is signed over and what its signature should be, by the way [`check`] takes;
-/// `None` where a static key proves it.
+/// What a message is signed over, what its signature should be and what it carries.
+pub(super) struct Explained {
+    pub(super) text: Text,
+    pub(super) signature: Option<String>,
+    pub(super) given: Option<String>,
+}
+
+/// By the way [`check`] takes; `None` where a static key proves the message.
 pub(super) fn explain(
     proofs: &[ProofPlan],
-    inbound: &Inbound,
-    fields: &Fields<'_>,
-    credentials: &Credentials,
-) -> Option<(Vec<u8>, Option<String>)> {
-    match chosen(proofs, inbound, fields, credentials)? {
+    message: &Message<'_>,
+    means: Means<'_>,
+) -> Option<Explained> {
+    match chosen(proofs, message, means.secrets)? {
         ProofPlan::Signature {
             signature, carrier, ..
-        } => signature.explain(carrier, inbound, fields, credentials),
-        ProofPlan::Static { .. } => None,
+        } => explain_signature(signature, carrier, message, means),
+        _ => None,
+    }
+}
+
+/// The signature in use, for a closer look at a message that did not pass.
+pub(super) fn signature_in_use<'p>(
+    proofs: &'p [ProofPlan],
+    message: &Message<'_>,
+    secrets: Secrets<'_>,
+) -> Option<&'p SignaturePlan> {
+    match chosen(proofs, message, secrets)? {
+        ProofPlan::Signature { signature, .. } => Some(signature),
+        _ => None,
     }
 }
 
 fn chosen<'p>(
     proofs: &'p [ProofPlan],
-    inbound: &Inbound,
-    fields: &Fields<'_>,
-    credentials: &Credentials,
+    message: &Message<'_>,
+    secrets: Secrets<'_>,
 ) -> Option<&'p ProofPlan> {
-    let configured = || {
-        proofs.iter().filter(|proof| {
-            credentials
-                .get(proof.credential())
-                .is_some_and(|key| !key.is_empty())
-        })
-    };
+    let configured = || proofs.iter().filter(|proof| proof.is_configured(secrets));
     configured()
-        .find(|proof| proof.is_offered(inbound, fields))
+        .find(|proof| proof.is_offered(message))
         .or_else(|| configured().next_back())
 }
 
 impl ProofPlan {
-    pub(super) fn credential(&self) -> &str {
+    fn is_configured(&self, secrets: Secrets<'_>) -> bool {
         match self {
-            Self::Signature { signature, .. } => &signature.key,
-            Self::Static { credential, .. } => credential,
+            Self::Signature { signature, .. } => signature
+                .credentials()
+                .filter(|name| !name.is_empty())
+                .all(|name| secrets.is_given(&name)),
+            Self::Static { credential, .. } => secrets.is_given(credential),
+            Self::Basic { username, password } => {
+                secrets.is_given(username) && secrets.is_given(password)
+            }
+            Self::Bearer {
+                username,
+                password,
+                fixed,
+            } => {
+                (secrets.is_given(username) && secrets.is_given(password))
+                    || fixed.as_ref().is_some_and(|fixed| secrets.is_given(fixed))
+            }
+            Self::Channel => true,
         }
     }
 
-    fn is_offered(&self, inbound: &Inbound, fields: &Fields<'_>) -> bool {
+    fn is_offered(&self, message: &Message<'_>) -> bool {
+        let inbound = message.inbound;
         match self {
             Self::Signature { carrier, fresh, .. } => {
-                carrier.is_present(inbound, fields)
-                    || fresh
-                        .as_ref()
-                        .is_some_and(|fresh| inbound.header(&fresh.header).is_some())
+                carrier.is_present(message)
+                    || fresh.as_ref().is_some_and(|fresh| {
+                        let header = fresh.from.header.as_deref();
+                        header.is_some_and(|header| inbound.header(header).is_some())
+                    })
             }
-            Self::Static { header, .. } => inbound.header(header).is_some(),
+            Self::Static { header, scheme, .. } => inbound
+                .header(header)
+                .is_some_and(|given| scheme.as_ref().is_none_or(|_| !given.is_empty())),
+            Self::Basic { .. } | Self::Bearer { .. } => inbound.header("authorization").is_some(),
+            Self::Channel => true,
         }
     }
 }
 
 impl Carrier {
-    fn is_present(&self, inbound: &Inbound, fields: &Fields<'_>) -> bool {
+    fn is_present(&self, message: &Message<'_>) -> bool {
         match self {
-            Self::Field(name) => fields.get(name).is_some(),
-            Self::Header(name) => inbound.header(name).is_some(),
+            Self::Field(name) => message.get(name).is_some(),
+            Self::Header(header) | Self::HeaderPart { header, .. } => {
+                message.inbound.header(header).is_some()
+            }
         }
     }
+
+    /// The signature as the message carries it; `Ok(None)` when it carries none.
+    fn read<'a>(&self, message: &Message<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
+        let given = match self {
+            Self::Field(name) => match message.get(name) {
+                None => None,
+                Some(field) => field.text().map_err(|_| bad())?,
+            },
+            Self::Header(name) => the_header(message.inbound, name)?.map(Cow::Borrowed),
+            Self::HeaderPart { header, part } => the_header(message.inbound, header)?
+                .and_then(|list| header_part(list, part))
+                .map(Cow::Borrowed),
+        };
+        Ok(given.filter(|given| !given.is_empty()))
+    }
+}
+
+fn bad() -> Rejection {
+    Rejection::new(Reason::BadSignature, "the signature is not of this message")
 }
 
 fn signed(
     plan: &SignaturePlan,
     carrier: &Carrier,
-    inbound: &Inbound,
-    fields: &Fields<'_>,
-    credentials: &Credentials,
+    message: &Message<'_>,
+    means: Means<'_>,
 ) -> Result<(), Rejection> {
-    let missing = || Rejection::new(Reason::MissingSignature, "the message is not signed");
-    let bad = || Rejection::new(Reason::BadSignature, "the signature is not of this message");
-    let text;
-    let given = match carrier {
-        Carrier::Field(name) => {
-            let field = fields.get(name).ok_or_else(missing)?;
-            text = field.text().map_err(|_| bad())?.unwrap_or_default();
-            text.as_ref()
-        }
-        Carrier::Header(name) => the_header(inbound, name)?.ok_or_else(missing)?,
-    };
-    if given.is_empty() {
-        return Err(missing());
-    }
+    let given = carrier
+        .read(message)?
+        .ok_or_else(|| Rejection::new(Reason::MissingSignature, "the message is not signed"))?;
     let given = given.strip_prefix(plan.prefix.as_str()).ok_or_else(bad)?;
-    let key = plan.key(credentials).ok_or_else(|| {
-        Rejection::new(
-            Reason::BadSignature,
-            format!("the credential {} is not usable", plan.key),
-        )
-    })?;
-    match &plan.payload {
-        Payload::Parts(parts) => {
-            let pieces = resolve(parts, inbound)?.ok_or_else(missing)?;
-            let fits = key.digest(pieces).equals(given, plan.output);
-            fits.then_some(()).ok_or_else(bad)
-        }
-        Payload::Fields(payload) => {
-            fitting(payload, &key, plan, fields, given).map_or_else(|| Err(bad()), |_| Ok(()))
+    fitting(plan, message, means, given)?.map_or_else(|| Err(bad()), |_| Ok(()))
+}
+
+/// The text of the first secret and way of writing that carry this signature.
+fn fitting(
+    plan: &SignaturePlan,
+    message: &Message<'_>,
+    means: Means<'_>,
+    given: &str,
+) -> Result<Option<Text>, Rejection> {
+    let unresolved = |_: &str| None;
+    for generation in 0..means.secrets.generations(plan.credentials()) {
+        let secrets = means.secrets.generation(generation);
+        let (key, output) = plan.key(secrets, means.formulas)?;
+        let context = Context {
+            message,
+            secrets,
+            formulas: means.formulas,
+            address: &unresolved,
+        };
+        let mut tried: Vec<Vec<u8>> = Vec::new();
+        for alternative in plan.payload.alternatives() {
+            let mut text = Text::default();
+            text.bytes.reserve(512);
+            plan.payload.write(*alternative, &context, &mut text)?;
+            if tried.contains(&text.bytes) {
+                continue;
+            }
+            if key.fits(&text.bytes, given, output) {
+                return Ok(Some(text));
+            }
+            tried.push(text.bytes);
         }
     }
+    Ok(None)
 }
 
 impl SignaturePlan {
-    pub(super) fn key(&self, credentials: &Credentials) -> Option<Key> {
-        Key::new(self.algorithm, self.key_form, credentials.get(&self.key)?)
-    }
-
-    /// The signed text and the digest of a message of ours.
-    pub(super) fn sign(
+    /// The key with the way its digest is written.
+    ///
+    /// # Errors
+    /// [`Rejection`] when the credential is not usable.
+    pub(super) fn key(
         &self,
-        payload: &FieldsPayload,
-        key: &Key,
-        fields: &Fields<'_>,
-    ) -> (Vec<u8>, String) {
-        let mut text = Vec::new();
-        payload.write(payload.documented(), fields, &mut text);
-        let digest = key.digest([text.as_slice()]).write(self.output);
-        (text, digest)
-    }
-
-    /// What the message is signed over and what its signature should be: of the way that fits, or
-    /// else of the documented way.
-    pub(super) fn explain(
-        &self,
-        carrier: &Carrier,
-        inbound: &Inbound,
-        fields: &Fields<'_>,
-        credentials: &Credentials,
-    ) -> Option<(Vec<u8>, Option<String>)> {
-        let key = self.key(credentials);
-        let text = match &self.payload {
-            Payload::Parts(parts) => resolve(parts, inbound).ok()??.concat(),
-            Payload::Fields(payload) => {
-                let given = match carrier {
-                    Carrier::Field(name) => fields.get(name).and_then(|field| field.text().ok()?),
-                    Carrier::Header(name) => inbound.header(name).map(Into::into),
-                };
-                let fitting = key.as_ref().zip(given).and_then(|(key, given)| {
-                    let given = given.strip_prefix(self.prefix.as_str())?;
-                    fitting(payload, key, self, fields, given)
-                });
-                fitting.unwrap_or_else(|| {
-                    let mut text = Vec::new();
-                    payload.write(payload.documented(), fields, &mut text);
-                    text
-                })
+        secrets: Secrets<'_>,
+        formulas: &Formulas,
+    ) -> Result<(Key, super::digest::Output), Rejection> {
+        if let Payload::Formula {
+            credential, index, ..
+        } = &self.payload
+        {
+            let contract = formulas.of(secrets.get(credential).unwrap_or_default());
+            if let Some(formula) = contract.get(*index) {
+                let key = Key::new(formula.algorithm, self.key_form, "");
+                return key.map(|key| (key, formula.output)).ok_or_else(bad);
             }
+        }
+        let unusable = || {
+            Rejection::new(
+                Reason::BadSignature,
+                format!("the credential {} is not usable", self.key),
+            )
         };
-        let signature = key.map(|key| key.digest([text.as_slice()]).write(self.output));
-        Some((text, signature))
+        let value = secrets.get(&self.key).unwrap_or_default();
+        if value.is_empty() && self.algorithm.is_keyed() {
+            return Err(unusable());
+        }
+        Key::new(self.algorithm, self.key_form, value)
+            .map(|key| (key, self.output))
+            .ok_or_else(unusable)
     }
 }
 
-/// The text of the first alternative that carries this signature.
-fn fitting(
-    payload: &FieldsPayload,
-    key: &Key,
+/// What a message is signed over and what its signature should be: of the way that fits, or else of
+/// the documented way.
+pub(super) fn explain_signature(
     plan: &SignaturePlan,
-    fields: &Fields<'_>,
-    given: &str,
-) -> Option<Vec<u8>> {
-    let mut tried: Vec<Vec<u8>> = Vec::new();
-    for alternative in &payload.alternatives {
-        let mut text = Vec::with_capacity(512);
-        payload.write(*alternative, fields, &mut text);
-        if tried.contains(&text) {
-            continue;
+    carrier: &Carrier,
+    message: &Message<'_>,
+    means: Means<'_>,
+) -> Option<Explained> {
+    let unresolved = |_: &str| None;
+    let given = carrier.read(message).ok().flatten().map(|given| {
+        given
+            .strip_prefix(plan.prefix.as_str())
+            .unwrap_or(&given)
+            .to_owned()
+    });
+    let fitting = given
+        .as_deref()
+        .and_then(|given| fitting(plan, message, means, given).ok().flatten());
+    let text = match fitting {
+        Some(text) => text,
+        None => {
+            let context = Context {
+                message,
+                secrets: means.secrets,
+                formulas: means.formulas,
+                address: &unresolved,
+            };
+            let mut text = Text::default();
+            plan.payload
+                .write(plan.payload.documented(), &context, &mut text)
+                .ok()?;
+            text
         }
-        if key.digest([text.as_slice()]).equals(given, plan.output) {
-            return Some(text);
-        }
-        tried.push(text);
-    }
-    None
+    };
+    let signature = plan
+        .key(means.secrets, means.formulas)
+        .ok()
+        .and_then(|(key, output)| key.sign(&text.bytes, output));
+    Some(Explained {
+        text,
+        signature,
+        given,
+    })
 }
 
-impl FieldsPayload {
-    pub(super) fn write(&self, alternative: Alternative, fields: &Fields<'_>, out: &mut Vec<u8>) {
-        let mut first = true;
-        let mut put = |name: &str, field: Option<&Field<'_>>, out: &mut Vec<u8>| {
-            let empty = field.is_none_or(Field::is_empty);
-            if empty && alternative.empties == Empties::Drop {
-                return;
-            }
-            if !std::mem::take(&mut first) {
-                out.extend_from_slice(self.separator.as_bytes());
-            }
-            match field {
-                Some(field)
-                    if alternative.encoding == Encoding::AsReceived && !field.piece.is_empty() =>
-                {
-                    let piece = match self.shape {
-                        Shape::NameValue => field.piece,
-                        Shape::Value => field.piece.split_once('=').map_or("", |(_, value)| value),
-                    };
-                    out.extend_from_slice(piece.as_bytes());
-                }
-                _ => {
-                    if self.shape == Shape::NameValue {
-                        write_encoded(name.as_bytes(), alternative.encoding, out);
-                        out.push(b'=');
-                    }
-                    if let Some(field) = field {
-                        write_encoded(&field.bytes(), alternative.encoding, out);
-                    }
-                }
-            }
-        };
-        match &self.set {
-            FieldSet::Prefixes { prefixes, except } => {
-                for field in fields.iter() {
-                    let name = field.name.as_ref();
-                    if prefixes
-                        .iter()
-                        .any(|prefix| name.starts_with(prefix.as_str()))
-                        && !except.iter().any(|other| other == name)
-                    {
-                        put(name, Some(field), out);
-                    }
-                }
-            }
-            FieldSet::List(names) => {
-                for name in names {
-                    put(name, fields.get(name), out);
-                }
-            }
-        }
-    }
+fn missing_key() -> Rejection {
+    Rejection::new(Reason::MissingCredentials, "the message brings no key")
 }
 
-fn write_encoded(bytes: &[u8], how: Encoding, out: &mut Vec<u8>) {
-    match how {
-        Encoding::Form | Encoding::AsReceived => encoding::encode(bytes, Space::Plus, out),
-        Encoding::Percent => encoding::encode(bytes, Space::Percent, out),
-        Encoding::None => out.extend_from_slice(bytes),
-    }
+fn wrong_key() -> Rejection {
+    Rejection::new(Reason::BadCredentials, "the key is not the one agreed")
 }
 
-/// `Ok(None)` when a header that is signed does not stand there.
-fn resolve<'a>(
-    parts: &'a [Part],
-    inbound: &'a Inbound,
-) -> Result<Option<Vec<&'a [u8]>>, Rejection> {
-    parts
-        .iter()
-        .map(|part| match part {
-            Part::Header(name) => Ok(the_header(inbound, name)?.map(str::as_bytes)),
-            Part::Text(text) => Ok(Some(text.as_bytes())),
-            Part::Body => Ok(Some(inbound.body.as_slice())),
-        })
-        .collect()
-}
-
-fn static_key(key: &str, scheme: Option<&str>, given: Option<&str>) -> Result<(), Rejection> {
+fn static_key<'k>(
+    keys: impl Iterator<Item = &'k str>,
+    scheme: Option<&str>,
+    given: Option<&str>,
+) -> Result<(), Rejection> {
     let given = given
         .filter(|given| !given.is_empty())
-        .ok_or_else(|| Rejection::new(Reason::MissingCredentials, "the message brings no key"))?;
+        .ok_or_else(missing_key)?;
     let value = match scheme {
         None => Some(given),
-        // Names of schemes know no case (RFC 9110 §11.1); the key itself does.
-        Some(scheme) => given
-            .split_at_checked(scheme.len())
-            .filter(|(word, _)| word.eq_ignore_ascii_case(scheme))
-            .and_then(|(_, rest)| rest.strip_prefix(' ')),
+        Some(scheme) => after_scheme(given, scheme),
     };
-    if value.is_some_and(|value| same_key(key, value)) {
+    let mut keys = keys;
+    if value.is_some_and(|value| keys.any(|key| same_key(key, value))) {
         Ok(())
     } else {
-        Err(Rejection::new(
-            Reason::BadCredentials,
-            "the key is not the one agreed",
-        ))
+        Err(wrong_key())
     }
 }
 
-/// A header that decides must stand once.
-fn the_header<'a>(inbound: &'a Inbound, name: &str) -> Result<Option<&'a str>, Rejection> {
-    let mut all = inbound
-        .headers
-        .iter()
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    let first = all.next();
-    if all.next().is_some() {
+/// Names of schemes know no case (RFC 9110 §11.1); the key itself does.
+fn after_scheme<'g>(given: &'g str, scheme: &str) -> Option<&'g str> {
+    given
+        .split_at_checked(scheme.len())
+        .filter(|(word, _)| word.eq_ignore_ascii_case(scheme))
+        .and_then(|(_, rest)| rest.strip_prefix(' '))
+}
+
+fn authorization<'a>(inbound: &'a Inbound, scheme: &str) -> Result<&'a str, Rejection> {
+    let given = the_header(inbound, "authorization")?
+        .filter(|given| !given.is_empty())
+        .ok_or_else(missing_key)?;
+    after_scheme(given, scheme)
+        .filter(|value| value.len() <= CREDENTIAL_BYTES_MAX)
+        .ok_or_else(wrong_key)
+}
+
+/// The password may hold a colon, the name may not (RFC 7617).
+fn basic(
+    username: &str,
+    password: &str,
+    inbound: &Inbound,
+    secrets: Secrets<'_>,
+) -> Result<(), Rejection> {
+    let packed = authorization(inbound, "Basic")?;
+    let pair = STANDARD
+        .decode(packed.trim())
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(wrong_key)?;
+    let (name, given) = pair.split_once(':').ok_or_else(wrong_key)?;
+    let known = secrets.all(username).any(|known| same_key(known, name));
+    let fits = secrets.all(password).any(|known| same_key(known, given));
+    (known & fits).then_some(()).ok_or_else(wrong_key)
+}
+
+/// Tokens are not stored: they carry their end and are signed with the password they were given for.
+pub(super) fn token(
+    username: &str,
+    password: &str,
+    secrets: Secrets<'_>,
+    expires_at_unix: i64,
+    nonce: [u8; 16],
+) -> Option<String> {
+    let body = format!("{expires_at_unix}.{}", hex::encode(nonce));
+    let name = secrets.get(username)?;
+    let key = secrets.get(password)?;
+    let mac = URL_SAFE_NO_PAD.encode(token_mac(key.as_bytes(), scoped(name, &body).as_bytes()));
+    Some(format!("{body}.{mac}"))
+}
+
+fn scoped(name: &str, body: &str) -> String {
+    format!("hocphi.bearer|{}|{name}|{body}", name.len())
+}
+
+fn bearer(
+    username: &str,
+    password: &str,
+    fixed: Option<&str>,
+    inbound: &Inbound,
+    secrets: Secrets<'_>,
+) -> Result<(), Rejection> {
+    let given = authorization(inbound, "Bearer")?;
+    if fixed.is_some_and(|fixed| secrets.all(fixed).any(|known| same_key(known, given))) {
+        return Ok(());
+    }
+    let (body, mac) = given.rsplit_once('.').ok_or_else(wrong_key)?;
+    let expires = body
+        .split_once('.')
+        .and_then(|(expires, _)| values::digits(expires))
+        .ok_or_else(wrong_key)?;
+    let mut keys = secrets
+        .all(username)
+        .flat_map(|name| secrets.all(password).map(move |key| (name, key)));
+    let ours = keys.any(|(name, key)| {
+        let made = token_mac(key.as_bytes(), scoped(name, body).as_bytes());
+        same_key(&URL_SAFE_NO_PAD.encode(made), mac)
+    });
+    if !ours {
+        return Err(wrong_key());
+    }
+    if inbound.received_at_unix >= expires {
         return Err(Rejection::new(
-            Reason::DuplicateParameter,
-            format!("the header {name} stands twice"),
+            Reason::BadCredentials,
+            "the token has run out",
         ));
     }
-    Ok(first.map(|(_, value)| value.as_str()))
+    Ok(())
 }
 
 /// Runs after the signature, which covers the time.
-fn check_fresh(plan: &FreshPlan, inbound: &Inbound) -> Result<(), Rejection> {
-    let sent = inbound
-        .header(&plan.header)
-        .and_then(|text| values::moment(text, plan.format))
-        .ok_or_else(|| malformed(format!("the header {} is not a time", plan.header)))?;
-    let drift = inbound.received_at_unix.abs_diff(sent);
+fn check_fresh(plan: &FreshPlan, message: &Message<'_>) -> Result<(), Rejection> {
+    let sent = message
+        .text(std::slice::from_ref(&plan.from))?
+        .and_then(|text| values::moment(&text, plan.format))
+        .ok_or_else(|| malformed(format!("{} is not a time", plan.from.name)))?;
+    let drift = message.inbound.received_at_unix.abs_diff(sent);
     if drift > plan.window_seconds.unsigned_abs() {
         return Err(Rejection::new(
             Reason::StaleTimestamp,

@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::fields::{Fields, malformed};
+use super::fields::malformed;
 use super::memo::Patterns;
+use super::message::Message;
 use super::plan::{
-    AmountPlan, CurrencyPlan, DirectionPlan, OrderRefPlan, ReadingPlan, StatusPlan, TextPlan,
+    AmountPlan, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan, Ref,
+    StatusPlan, Table, TextPlan,
 };
+use super::secrets::Secrets;
 use super::values;
-use crate::contract::{Claimed, Credentials, Notice, Reason, Rejection, Status, Vnd};
+use crate::contract::{Claimed, Notice, Reason, Rejection, Status, Vnd};
 
 /// Longest text taken over into an identifier; longer ones are attacks or mistakes.
 const IDENTIFIER_BYTES_MAX: usize = 200;
@@ -20,151 +23,213 @@ impl ReadingPlan {
     /// [`Reason::Malformed`] naming the field that is missing or unreadable.
     pub(super) fn notice(
         &self,
-        fields: &Fields<'_>,
-        credentials: &Credentials,
+        message: &Message<'_>,
+        secrets: Secrets<'_>,
         patterns: &Patterns,
     ) -> Result<Notice, Rejection> {
         let amount = self
             .amount
             .as_ref()
-            .ok_or_else(|| malformed("the recipe reads no amount"))?;
-        let (status, mut remark) = self.status(fields)?;
-        if remark.is_none() && self.names_a_stranger(fields, credentials) {
+            .ok_or_else(|| malformed("the recipe reads no amount"))?
+            .read(message)?;
+        let (status, mut remark) = self.status(message, Some(amount))?;
+        if remark.is_none() && self.names_a_stranger(message, secrets) {
             remark = Some(Reason::WrongMerchant);
         }
-        let shown = |name: &str| {
-            let text = fields.get(name)?.text_lossy()?;
-            (!text.is_empty()).then(|| text.into_owned())
+        if remark.is_none() && self.is_test(message)? {
+            remark = Some(Reason::TestPing);
+        }
+        let if_unknown = self.test.as_ref().is_none_or(|test| test.if_unknown);
+        let status = match remark {
+            Some(Reason::TestPing) if !if_unknown => Status::Ignored,
+            _ => status,
         };
-        let merchant = self.merchant.as_ref().and_then(|plan| {
-            let field = fields.get(plan.fields.first()?)?;
-            field.text_lossy().map(Cow::into_owned)
-        });
         Ok(Notice {
             transaction_id: match &self.transaction_id {
-                Some(plan) => plan.read(fields)?,
+                Some(plan) => plan.read(message)?,
                 None => None,
             },
-            order_ref: self.order_ref(fields, credentials, patterns)?,
-            amount: amount.read(fields)?,
-            currency: self.currency(fields)?,
+            order_ref: match &self.order_ref {
+                Some(plan) => plan.read(message, secrets, patterns)?,
+                None => None,
+            },
+            bill_ref: match &self.bill_ref {
+                Some(plan) => plan.read(message)?,
+                None => None,
+            },
+            amount,
+            currency: self.currency.read(message)?,
             status,
             remark,
             occurred_at_unix: self.occurred_at.as_ref().and_then(|(name, format)| {
-                let text = fields.get(name)?.text().ok()??;
+                let text = message.text(std::slice::from_ref(name)).ok()??;
                 values::moment(&text, *format)
             }),
-            memo: self.memo.iter().find_map(|name| shown(name)),
-            account: self.account.as_deref().and_then(shown),
-            bank_reference: self.bank_reference.as_deref().and_then(shown),
-            merchant,
-            bill_ref: None,
+            memo: message.shown(&self.memo),
+            account: message.shown(&self.account),
+            bank_reference: message.shown(&self.bank_reference),
+            merchant: self
+                .merchant
+                .as_ref()
+                .and_then(|plan| message.shown(plan.fields.get(..1)?)),
         })
     }
 
     /// The same without believing anything: what cannot be read stays empty.
     pub(super) fn claims(
         &self,
-        fields: &Fields<'_>,
-        credentials: &Credentials,
+        message: &Message<'_>,
+        secrets: Secrets<'_>,
         patterns: &Patterns,
     ) -> Claimed {
+        let amount = self
+            .amount
+            .as_ref()
+            .and_then(|plan| plan.read(message).ok());
         Claimed {
             transaction_id: self
                 .transaction_id
                 .as_ref()
-                .and_then(|plan| plan.read(fields).ok()?),
-            order_ref: self.order_ref(fields, credentials, patterns).ok().flatten(),
-            amount: self.amount.as_ref().and_then(|plan| plan.read(fields).ok()),
-            currency: self.currency(fields).ok(),
+                .and_then(|plan| plan.read(message).ok()?),
+            order_ref: self
+                .order_ref
+                .as_ref()
+                .and_then(|plan| plan.read(message, secrets, patterns).ok()?),
+            amount,
+            currency: self.currency.read(message).ok(),
             status: self
                 .status
                 .as_ref()
-                .and_then(|_| self.status(fields).ok())
+                .and_then(|_| self.status(message, amount).ok())
                 .map(|(status, _)| status),
         }
     }
 
-    fn order_ref(
-        &self,
-        fields: &Fields<'_>,
-        credentials: &Credentials,
-        patterns: &Patterns,
-    ) -> Result<Option<String>, Rejection> {
-        match &self.order_ref {
-            None => Ok(None),
-            Some(OrderRefPlan::Field(plan)) => plan.read(fields),
-            Some(OrderRefPlan::Search {
-                fields: names,
-                pattern,
-            }) => {
-                let Some(pattern) = credentials.get(pattern) else {
-                    return Ok(None);
-                };
-                let texts: Vec<_> = names
-                    .iter()
-                    .filter_map(|name| fields.get(name)?.text_lossy())
-                    .collect();
-                let texts: Vec<_> = texts.iter().map(AsRef::as_ref).collect();
-                Ok(patterns.find(pattern, &texts))
-            }
-        }
+    pub(super) fn names_a_stranger(&self, message: &Message<'_>, secrets: Secrets<'_>) -> bool {
+        self.merchant
+            .as_ref()
+            .is_some_and(|plan| plan.is_stranger(message, secrets))
     }
 
-    fn currency(&self, fields: &Fields<'_>) -> Result<String, Rejection> {
-        match &self.currency {
-            CurrencyPlan::Constant(code) => Ok(code.clone()),
-            CurrencyPlan::Field(name) => Ok(required(fields, name)?.to_ascii_uppercase()),
-        }
-    }
-
-    fn names_a_stranger(&self, fields: &Fields<'_>, credentials: &Credentials) -> bool {
-        let Some(plan) = &self.merchant else {
-            return false;
+    fn is_test(&self, message: &Message<'_>) -> Result<bool, Rejection> {
+        let Some(test) = &self.test else {
+            return Ok(false);
         };
-        let ours = credentials.get(&plan.credential).unwrap_or_default();
-        !ours.is_empty()
-            && !plan.fields.iter().any(|name| {
-                fields
-                    .get(name)
-                    .and_then(|field| field.text().ok()?)
-                    .is_some_and(|value| value == ours)
-            })
+        let text = message.text(&test.from)?;
+        Ok(text.is_some_and(|text| test.is.iter().any(|value| *value == text)))
     }
 
-    fn status(&self, fields: &Fields<'_>) -> Result<(Status, Option<Reason>), Rejection> {
-        if let Some(direction) = &self.direction
-            && !direction.is_incoming(fields)?
-        {
+    /// The status, and why where that is not plain.
+    pub(super) fn status(
+        &self,
+        message: &Message<'_>,
+        amount: Option<Vnd>,
+    ) -> Result<(Status, Option<Reason>), Rejection> {
+        let outgoing = match &self.direction {
+            Some(direction) => !direction.is_incoming(message)?,
+            None => amount.is_some_and(Vnd::is_negative),
+        };
+        if outgoing {
             return Ok((Status::Ignored, Some(Reason::Outgoing)));
         }
         match &self.status {
             None => Ok((Status::Unknown, None)),
             Some(StatusPlan::Always(status)) => Ok((*status, None)),
-            Some(StatusPlan::Table { codes, rows }) => {
-                let codes = codes
-                    .iter()
-                    .map(|name| required(fields, name))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let row = rows.iter().find(|row| {
-                    let mut pairs = row.when.iter().zip(&codes);
-                    pairs.all(|(want, code)| want.as_ref().is_none_or(|want| want == code))
-                });
-                Ok((row.map_or(Status::Unknown, |row| row.status), None))
+            Some(StatusPlan::Table(table)) => {
+                Ok((table.find(message)?.unwrap_or(Status::Unknown), None))
             }
         }
     }
 }
 
+impl<T: Copy> Table<T> {
+    /// # Errors
+    /// [`Rejection`] when a code is missing that must be there.
+    pub(super) fn find(&self, message: &Message<'_>) -> Result<Option<T>, Rejection> {
+        let codes = self
+            .codes
+            .iter()
+            .map(|names| match message.text(names)? {
+                Some(text) => Ok(text),
+                None if self.lenient => Ok(Cow::Borrowed("")),
+                None => Err(missing(names)),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let row = self.rows.iter().find(|row| {
+            let mut pairs = row.when.iter().zip(&codes);
+            pairs.all(|(wanted, code)| wanted.is_empty() || wanted.iter().any(|text| text == code))
+        });
+        Ok(row.map(|row| row.is))
+    }
+}
+
+impl MerchantPlan {
+    fn is_stranger(&self, message: &Message<'_>, secrets: Secrets<'_>) -> bool {
+        let ours = secrets.get(&self.credential).unwrap_or_default();
+        !ours.is_empty()
+            && !self.fields.iter().any(|name| {
+                message
+                    .text(std::slice::from_ref(name))
+                    .ok()
+                    .flatten()
+                    .is_some_and(|value| value == ours)
+            })
+    }
+}
+
+impl OrderRefPlan {
+    fn read(
+        &self,
+        message: &Message<'_>,
+        secrets: Secrets<'_>,
+        patterns: &Patterns,
+    ) -> Result<Option<String>, Rejection> {
+        if let Some(plan) = &self.from
+            && let Some(text) = plan.read(message)?
+        {
+            return Ok(Some(text));
+        }
+        let Some((names, pattern)) = &self.search else {
+            return Ok(None);
+        };
+        let Some(pattern) = secrets.get(pattern) else {
+            return Ok(None);
+        };
+        let texts: Vec<_> = names
+            .iter()
+            .filter_map(|name| message.get(name)?.text_lossy())
+            .collect();
+        let texts: Vec<_> = texts.iter().map(AsRef::as_ref).collect();
+        Ok(patterns.find(pattern, &texts))
+    }
+}
+
+impl CurrencyPlan {
+    pub(super) fn read(&self, message: &Message<'_>) -> Result<String, Rejection> {
+        match self {
+            Self::Constant(code) => Ok(code.clone()),
+            Self::Field { from, or } => match (message.text(from)?, or) {
+                (Some(text), _) if text.len() <= IDENTIFIER_BYTES_MAX => {
+                    Ok(text.to_ascii_uppercase())
+                }
+                (None, Some(code)) => Ok(code.clone()),
+                _ => Err(missing(from)),
+            },
+        }
+    }
+}
+
 impl TextPlan {
-    fn read(&self, fields: &Fields<'_>) -> Result<Option<String>, Rejection> {
-        let text = text(fields, &self.from)?.filter(|text| !text.is_empty());
-        match text {
-            None if self.required => Err(malformed(format!("{} is missing", self.from))),
+    pub(super) fn read(&self, message: &Message<'_>) -> Result<Option<String>, Rejection> {
+        match message.text(&self.from)? {
+            None if self.required => Err(missing(&self.from)),
             None => Ok(None),
             Some(text) if self.none_when.iter().any(|none| *none == text) => Ok(None),
             Some(text) if text.len() > IDENTIFIER_BYTES_MAX || text.contains(char::is_control) => {
-                Err(malformed(format!("{} is not an identifier", self.from)))
+                Err(malformed(format!(
+                    "{} is not an identifier",
+                    named(&self.from)
+                )))
             }
             Some(text) => Ok(Some(text.into_owned())),
         }
@@ -172,38 +237,46 @@ impl TextPlan {
 }
 
 impl AmountPlan {
-    fn read(&self, fields: &Fields<'_>) -> Result<Vnd, Rejection> {
-        let text = required(fields, &self.from)?;
-        values::amount(&text, self.scale, self.zero_fraction)
-            .ok_or_else(|| malformed(format!("{} is not an amount of whole đồng", self.from)))
+    pub(super) fn read(&self, message: &Message<'_>) -> Result<Vnd, Rejection> {
+        let text = message
+            .text(&self.from)?
+            .ok_or_else(|| missing(&self.from))?;
+        let (text, sign) = match text.strip_prefix('-') {
+            Some(digits) if self.negative_is_outgoing => (digits, -1),
+            _ => (text.as_ref(), 1),
+        };
+        values::amount(text, self.scale, self.zero_fraction)
+            .and_then(|amount| amount.checked_mul(sign))
+            .ok_or_else(|| {
+                let name = named(&self.from);
+                malformed(format!("{name} is not an amount of whole đồng"))
+            })
     }
 }
 
 impl DirectionPlan {
-    fn is_incoming(&self, fields: &Fields<'_>) -> Result<bool, Rejection> {
-        let text = required(fields, &self.from)?;
+    fn is_incoming(&self, message: &Message<'_>) -> Result<bool, Rejection> {
+        let text = message
+            .text(&self.from)?
+            .ok_or_else(|| missing(&self.from))?;
         let among = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
         if among(&self.incoming) {
             Ok(true)
         } else if among(&self.outgoing) {
             Ok(false)
         } else {
-            Err(malformed(format!("{} is not a direction", self.from)))
+            Err(malformed(format!(
+                "{} is not a direction",
+                named(&self.from)
+            )))
         }
     }
 }
 
-fn required<'a>(fields: &Fields<'a>, name: &str) -> Result<Cow<'a, str>, Rejection> {
-    text(fields, name)?
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| malformed(format!("{name} is missing")))
+fn named(names: &[Ref]) -> &str {
+    names.first().map_or("a field", |name| name.name.as_str())
 }
 
-fn text<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match fields.get(name) {
-        None => Ok(None),
-        Some(field) => field
-            .text()
-            .map_err(|_| malformed(format!("{name} cannot be read"))),
-    }
+fn missing(names: &[Ref]) -> Rejection {
+    malformed(format!("{} is missing", named(names)))
 }

@@ -1,104 +1,384 @@
-//! Messages of ours: an order or a set of fields to a signed call.
+//! Messages of ours: an errand or a set of fields to a signed call.
 
-use super::fields::Fields;
-use super::plan::{OrderMember, OrderValue, Payload, RequestBody, RequestPlan, RequestValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::encoding::{self, Space};
+use super::formula::Formulas;
+use super::json;
+use super::message::Message;
+use super::payload::{Context, Text};
+use super::plan::{Member, MemberValue, RequestBody, RequestPlan, RequestValue, SignedBy};
+use super::secrets::Secrets;
+use super::template::Template;
 use super::values;
-use crate::contract::{Call, Credentials, Fault, Order};
+use crate::contract::{Call, Errand, Fault, Inbound, Vnd};
+
+/// Replaces the address of a request; for vectors, which name whole addresses.
+pub(super) const ADDRESS_OVERRIDE: &str = "@url";
+
+/// A request that is built, its parts not yet put together.
+pub(super) struct Built {
+    pub(super) url: String,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) text: Option<Text>,
+    pub(super) signature: Option<String>,
+}
 
 impl RequestPlan {
-    /// The provider's fields of an order, unsigned.
+    /// The provider's fields of an errand, unsigned.
     ///
     /// # Errors
     /// [`Fault`] naming the field the provider would refuse.
     pub(super) fn fields_of(
         &self,
-        order: &Order,
-        credentials: &Credentials,
+        errand: &Errand<'_>,
+        secrets: Secrets<'_>,
     ) -> Result<Vec<(String, String)>, Fault> {
-        self.fields
-            .iter()
-            .map(|(name, value)| {
-                let text = match value {
-                    RequestValue::Text(text) => text.clone(),
-                    RequestValue::Credential(credential) => {
-                        configured(credentials, credential)?.to_owned()
+        let mut fields = Vec::with_capacity(self.fields.len());
+        for (name, field) in &self.fields {
+            let wrong = |why: &str| Fault::never(format!("{name} cannot be written: {why}"));
+            let text = match &field.value {
+                RequestValue::Text(text) => Some(text.clone()),
+                RequestValue::Credential(credential) => {
+                    let value = secrets.get(credential);
+                    if value.is_none() && !field.optional {
+                        return Err(unconfigured(credential));
                     }
-                    RequestValue::Order(value) => value
-                        .text(order)
-                        .map_err(|why| Fault::never(format!("{name} cannot be written: {why}")))?,
-                };
-                Ok((name.clone(), text))
+                    value.map(str::to_owned)
+                }
+                RequestValue::Template(template) => {
+                    let filled = template.fill(|place| {
+                        let text = place_of(place, errand, secrets)?;
+                        let mut escaped = Vec::new();
+                        json::escape(&text, &mut escaped);
+                        String::from_utf8(escaped).ok()
+                    });
+                    match filled {
+                        Ok(text) => Some(text),
+                        Err(_) if field.optional => None,
+                        Err(place) => return Err(wrong(&format!("{place} is not known"))),
+                    }
+                }
+                RequestValue::Member(value) => match value.text(errand) {
+                    Ok(text) => Some(text),
+                    Err("it is empty") if field.optional => None,
+                    Err(why) => return Err(wrong(why)),
+                },
+                RequestValue::RefundKind { whole, part } => {
+                    let refund = errand.refund.ok_or_else(|| wrong("it is no refund"))?;
+                    let kind = if refund.amount == errand.order.amount {
+                        whole
+                    } else {
+                        part
+                    };
+                    Some(kind.clone())
+                }
+            };
+            match text {
+                Some(text) => fields.push((name.clone(), text)),
+                None if field.optional => {}
+                None => return Err(wrong("it is empty")),
+            }
+        }
+        Ok(self.in_order(fields))
+    }
+
+    fn in_order(&self, mut fields: Vec<(String, String)>) -> Vec<(String, String)> {
+        let rank = |name: &str| {
+            self.order
+                .iter()
+                .position(|other| other == name)
+                .unwrap_or(usize::MAX)
+        };
+        fields.sort_by(|left, right| {
+            (rank(&left.0), left.0.as_bytes()).cmp(&(rank(&right.0), right.0.as_bytes()))
+        });
+        fields
+    }
+
+    /// Signs the fields.
+    ///
+    /// # Errors
+    /// [`Fault`] when an address or key is not configured.
+    pub(super) fn build(
+        &self,
+        fields: &[(String, String)],
+        errand: Option<&Errand<'_>>,
+        secrets: Secrets<'_>,
+        formulas: &Formulas,
+    ) -> Result<Built, Fault> {
+        let place = |name: &str| match errand {
+            Some(errand) => place_of(name, errand, secrets),
+            None => secrets.get(name).map(str::to_owned),
+        };
+        let url = self.url(&self.address, &place, secrets)?;
+        let mut built = Built {
+            url,
+            fields: self.in_order(fields.to_vec()),
+            text: None,
+            signature: None,
+        };
+        let Some(plan) = &self.signature else {
+            return Ok(built);
+        };
+        let (key, output) = plan
+            .key(secrets, formulas)
+            .map_err(|rejection| Fault::never(rejection.detail))?;
+        let empty = Inbound {
+            method: self.method.clone(),
+            ..Inbound::default()
+        };
+        let message = Message::plain(&empty, &built.fields);
+        let context = Context {
+            message: &message,
+            secrets,
+            formulas,
+            address: &place,
+        };
+        let mut text = Text::default();
+        plan.payload
+            .write(plan.payload.documented(), &context, &mut text)
+            .map_err(|rejection| Fault::never(rejection.detail))?;
+        let signature = key
+            .sign(&text.bytes, output)
+            .ok_or_else(|| Fault::never(format!("the credential {} cannot sign", plan.key)))?;
+        built.text = Some(text);
+        built.signature = Some(format!("{}{signature}", plan.prefix));
+        Ok(built)
+    }
+
+    fn url(
+        &self,
+        template: &Template,
+        place: &dyn Fn(&str) -> Option<String>,
+        secrets: Secrets<'_>,
+    ) -> Result<String, Fault> {
+        if let Some(url) = secrets.get(ADDRESS_OVERRIDE) {
+            return Ok(url.to_owned());
+        }
+        template
+            .fill(|name| {
+                let text = place(name)?;
+                // Addresses of ours come as they are; what stands inside a path is escaped.
+                if name.ends_with("_url") {
+                    return Some(text.trim_end_matches('/').to_owned());
+                }
+                let mut escaped = Vec::new();
+                encoding::encode(text.as_bytes(), Space::Percent, &mut escaped);
+                String::from_utf8(escaped).ok()
             })
-            .collect()
+            .map_err(|name| unconfigured(&name))
     }
 
     /// # Errors
-    /// [`Fault`] when an address or key is not configured.
+    /// [`Fault`] when a header cannot be written.
     pub(super) fn call(
         &self,
-        fields: &[(String, String)],
-        credentials: &Credentials,
+        built: Built,
+        errand: Option<&Errand<'_>>,
+        secrets: Secrets<'_>,
     ) -> Result<Call, Fault> {
-        let address = configured(credentials, &self.address)?;
-        let key = self.signature.key(credentials).ok_or_else(|| {
-            Fault::never(format!(
-                "the credential {} is not usable",
-                self.signature.key
-            ))
-        })?;
-        let Payload::Fields(payload) = &self.signature.payload else {
-            return Err(Fault::never("the recipe signs received bytes only"));
+        let Built {
+            url,
+            mut fields,
+            signature,
+            ..
+        } = built;
+        let mut headers = Vec::new();
+        if let Some((name, password)) = &self.basic {
+            let name = secrets.get(name).ok_or_else(|| unconfigured(name))?;
+            let password = secrets
+                .get(password)
+                .ok_or_else(|| unconfigured(password))?;
+            let packed = STANDARD.encode(format!("{name}:{password}"));
+            headers.push(("authorization".to_owned(), format!("Basic {packed}")));
+        }
+        let mut header = |name: &str, template: &Template| {
+            let value = template
+                .fill(|place| match place {
+                    "signature" => signature.clone(),
+                    _ => match errand {
+                        Some(errand) => place_of(place, errand, secrets),
+                        None => secrets
+                            .get(place)
+                            .map(str::to_owned)
+                            .or_else(|| field_of(&fields, place)),
+                    },
+                })
+                .map_err(|place| unconfigured(&place))?;
+            if value.contains(char::is_control) {
+                return Err(Fault::never(format!("the header {name} cannot be written")));
+            }
+            headers.push((name.to_owned(), value));
+            Ok(())
         };
-        let (text, signature) = self.signature.sign(payload, &key, &Fields::plain(fields));
+        for (name, template) in &self.headers {
+            header(name, template)?;
+        }
+        match (&self.signed_by, &signature) {
+            (Some(SignedBy::Header { name, value }), Some(_)) => header(name, value)?,
+            (Some(SignedBy::Field(name)), Some(signature))
+                if self.carrier != RequestBody::Base64Query =>
+            {
+                fields.push((name.clone(), signature.clone()));
+            }
+            _ => {}
+        }
         let mut call = Call {
             method: self.method.clone(),
-            url: address.to_owned(),
-            headers: Vec::new(),
+            url,
+            headers,
             body: Vec::new(),
         };
+        let mut typed = |kind: &str| {
+            call.headers
+                .push(("content-type".to_owned(), kind.to_owned()));
+        };
         match self.carrier {
-            RequestBody::Query => {
-                let text = String::from_utf8_lossy(&text);
-                let mark = if address.contains('?') { '&' } else { '?' };
-                call.url = format!("{address}{mark}{text}&{}={signature}", self.signature_field);
+            RequestBody::Query | RequestBody::Get => {
+                let text = form(fields.iter().filter(|(_, value)| !value.is_empty()));
+                if !text.is_empty() {
+                    let mark = if call.url.contains('?') { '&' } else { '?' };
+                    call.url = format!("{}{mark}{text}", call.url);
+                }
+            }
+            RequestBody::Form | RequestBody::BrowserForm => {
+                typed("application/x-www-form-urlencoded");
+                call.body = form(fields.iter()).into_bytes();
             }
             RequestBody::Json => {
-                let members = fields
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.clone().into()))
-                    .chain([(self.signature_field.clone(), signature.into())]);
-                let body: serde_json::Map<String, serde_json::Value> = members.collect();
-                call.headers
-                    .push(("content-type".to_owned(), "application/json".to_owned()));
-                call.body = serde_json::Value::Object(body).to_string().into_bytes();
+                typed("application/json");
+                call.body = self.json(&fields);
+            }
+            RequestBody::Base64Query => {
+                let packed = STANDARD.encode(self.json(&fields));
+                let mut pairs = vec![("baseEncode".to_owned(), packed)];
+                if let (Some(SignedBy::Field(name)), Some(signature)) =
+                    (&self.signed_by, &signature)
+                {
+                    pairs.push((name.clone(), signature.clone()));
+                }
+                let mark = if call.url.contains('?') { '&' } else { '?' };
+                call.url = format!("{}{mark}{}", call.url, form(pairs.iter()));
             }
         }
         Ok(call)
     }
+
+    fn json(&self, fields: &[(String, String)]) -> Vec<u8> {
+        let mut body = vec![b'{'];
+        for (place, (name, value)) in fields.iter().enumerate() {
+            if place > 0 {
+                body.push(b',');
+            }
+            json::string(name, &mut body);
+            body.push(b':');
+            let number = self
+                .fields
+                .iter()
+                .any(|(other, field)| other == name && field.number);
+            let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            if number && (digits || matches!(value.as_str(), "true" | "false")) {
+                body.extend_from_slice(value.as_bytes());
+            } else {
+                json::string(value, &mut body);
+            }
+        }
+        body.push(b'}');
+        body
+    }
 }
 
-impl OrderValue {
-    fn text(&self, order: &Order) -> Result<String, &'static str> {
+fn field_of(fields: &[(String, String)], name: &str) -> Option<String> {
+    let (_, value) = fields.iter().find(|(other, _)| other == name)?;
+    Some(value.clone())
+}
+
+fn form<'f>(fields: impl Iterator<Item = &'f (String, String)>) -> String {
+    let mut text = Vec::new();
+    for (name, value) in fields {
+        if !text.is_empty() {
+            text.push(b'&');
+        }
+        encoding::encode(name.as_bytes(), Space::Plus, &mut text);
+        text.push(b'=');
+        encoding::encode(value.as_bytes(), Space::Plus, &mut text);
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// A place of a template: what the errand says, else a credential.
+fn place_of(name: &str, errand: &Errand<'_>, secrets: Secrets<'_>) -> Option<String> {
+    let order = errand.order;
+    let refund = errand.refund;
+    let text = match name {
+        "order_ref" => order.order_ref.clone(),
+        "amount" => order.amount.get().to_string(),
+        "description" => order.description.clone(),
+        "return_url" => order.return_url.clone(),
+        "notice_url" => order.notice_url.clone(),
+        "payer_ip" => order.payer_ip.clone(),
+        "request_id" => errand.request_id.to_owned(),
+        "at" => errand.at_unix.to_string(),
+        "transaction_id" => errand.transaction_id?.to_owned(),
+        "provider_order" => errand.provider_order?.to_owned(),
+        "refund_ref" => refund?.refund_ref.to_owned(),
+        "refund_amount" => refund?.amount.get().to_string(),
+        "provider_refund" => refund?.provider_refund?.to_owned(),
+        _ => secrets.get(name)?.to_owned(),
+    };
+    Some(text)
+}
+
+/// Names a template of a request may use besides credentials.
+pub(super) const PLACES: [&str; 14] = [
+    "order_ref",
+    "amount",
+    "description",
+    "return_url",
+    "notice_url",
+    "payer_ip",
+    "request_id",
+    "at",
+    "transaction_id",
+    "provider_order",
+    "refund_ref",
+    "refund_amount",
+    "provider_refund",
+    "signature",
+];
+
+impl MemberValue {
+    fn text(&self, errand: &Errand<'_>) -> Result<String, &'static str> {
+        let order = errand.order;
+        let refund = || errand.refund.ok_or("it is no refund");
         let moment =
             |unix| values::moment_text(unix, self.format).ok_or("the time is out of range");
         let text = match self.member {
-            OrderMember::OrderRef => order.order_ref.clone(),
-            OrderMember::Description => order.description.clone(),
-            OrderMember::PayerIp => order.payer_ip.clone(),
-            OrderMember::ReturnUrl => order.return_url.clone(),
-            OrderMember::NoticeUrl => order.notice_url.clone(),
-            OrderMember::CreatedAt => moment(order.created_at_unix)?,
-            OrderMember::ExpiresAt => moment(order.expires_at_unix)?,
-            OrderMember::Amount if order.amount.is_positive() => order
-                .amount
-                .checked_mul(self.scale)
-                .ok_or("the amount is too large")?
-                .get()
-                .to_string(),
-            OrderMember::Amount => return Err("the amount is not positive"),
+            Member::OrderRef => order.order_ref.clone(),
+            Member::Description => order.description.clone(),
+            Member::PayerIp => order.payer_ip.clone(),
+            Member::ReturnUrl => order.return_url.clone(),
+            Member::NoticeUrl => order.notice_url.clone(),
+            Member::CreatedAt => moment(order.created_at_unix)?,
+            Member::ExpiresAt => moment(order.expires_at_unix)?,
+            Member::Amount => self.amount(order.amount)?,
+            Member::RequestId => errand.request_id.to_owned(),
+            Member::At => moment(errand.at_unix)?,
+            Member::TransactionId => errand.transaction_id.unwrap_or_default().to_owned(),
+            Member::ProviderOrder => errand.provider_order.unwrap_or_default().to_owned(),
+            Member::RefundRef => refund()?.refund_ref.to_owned(),
+            Member::RefundAmount => self.amount(refund()?.amount)?,
+            Member::RefundReason => refund()?.reason.to_owned(),
+            Member::RefundBy => refund()?.requested_by.to_owned(),
+            Member::ProviderRefund => refund()?.provider_refund.unwrap_or_default().to_owned(),
         };
         if text.is_empty() {
             return Err("it is empty");
+        }
+        if self.digits && !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("it is not a number");
         }
         if self.plain {
             return plain(&text, self.characters_max);
@@ -107,6 +387,16 @@ impl OrderValue {
             return Err("it is too long");
         }
         Ok(text)
+    }
+
+    fn amount(&self, amount: Vnd) -> Result<String, &'static str> {
+        if !amount.is_positive() {
+            return Err("the amount is not positive");
+        }
+        let scaled = amount
+            .checked_mul(self.scale)
+            .ok_or("the amount is too large")?;
+        Ok(scaled.get().to_string())
     }
 }
 
@@ -127,9 +417,6 @@ fn plain(text: &str, characters_max: usize) -> Result<String, &'static str> {
     Ok(text.chars().map(safe).take(characters_max).collect())
 }
 
-fn configured<'a>(credentials: &'a Credentials, name: &str) -> Result<&'a str, Fault> {
-    credentials
-        .get(name)
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| Fault::never(format!("the credential {name} is not configured")))
+fn unconfigured(name: &str) -> Fault {
+    Fault::never(format!("the credential {name} is not configured"))
 }

@@ -1,34 +1,25 @@
 //! `adapter.toml` to a plan. Every mistake is found here, with its line, before the first message.
 
+mod answers;
+mod levels;
 mod message;
+mod profile;
 mod reading;
 mod request;
+mod signature;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::file::{PartFile, RecipeFile, SignatureFile};
-use super::plan::{AckPlan, FieldSet, FieldsPayload, Part, Payload, Plan, SignaturePlan};
+use self::levels::Levels;
+use super::file::{RecipeFile, SignatureFile};
+use super::plan::Plan;
 use super::{RECIPE_BYTES_MAX, RecipeFault};
-use crate::contract::{
-    Addresses, Capability, Flow, Naming, OrderRefForm, Outcome, Profile, RefundSupport, Schedule,
-    Settlement, Standing,
-};
+use crate::contract::{Flow, Outcome};
 
-const OUTCOMES: [Outcome; 7] = [
-    Outcome::Accepted,
-    Outcome::Repeated,
-    Outcome::UnknownOrder,
-    Outcome::AmountDiffers,
-    Outcome::NotAuthentic,
-    Outcome::Unusable,
-    Outcome::Temporary,
-];
-
-type Signatures = BTreeMap<String, Arc<SignaturePlan>>;
+type Signatures = BTreeMap<String, Spanned<SignatureFile>>;
 
 /// Compiles the text of a recipe; `file` only names it in faults.
 ///
@@ -49,6 +40,11 @@ pub(in crate::recipe) fn compile(file: &str, text: &str) -> Result<Plan, Vec<Rec
     })?;
     let mut compiler = Compiler {
         text,
+        known: recipe
+            .credential
+            .iter()
+            .map(|spec| spec.get_ref().name.clone())
+            .collect(),
         found: Vec::new(),
     };
     let plan = compiler.plan(recipe);
@@ -56,6 +52,7 @@ pub(in crate::recipe) fn compile(file: &str, text: &str) -> Result<Plan, Vec<Rec
         return Ok(plan);
     }
     compiler.found.sort();
+    compiler.found.dedup();
     let faults = compiler.found.into_iter();
     Err(faults.map(|(line, reason)| fault(line, reason)).collect())
 }
@@ -67,6 +64,8 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 struct Compiler<'t> {
     text: &'t str,
+    /// Names of the declared credentials.
+    known: Vec<String>,
     found: Vec<(usize, String)>,
 }
 
@@ -74,6 +73,13 @@ impl Compiler<'_> {
     fn wrong(&mut self, place: &Range<usize>, reason: impl Into<String>) {
         self.found
             .push((line_of(self.text, place.start), reason.into()));
+    }
+
+    /// A credential must be declared, so that a connection can be checked before it is used.
+    fn credential(&mut self, place: &Range<usize>, name: &str) {
+        if !self.known.iter().any(|known| known == name) {
+            self.wrong(place, format!("there is no [[credential]] {name}"));
+        }
     }
 
     fn plan(&mut self, file: RecipeFile) -> Plan {
@@ -86,159 +92,79 @@ impl Compiler<'_> {
         if !is_name(file.name.get_ref()) {
             self.wrong(&file.name.span(), "a name is a-z, 0-9 and _, at most 32");
         }
-        let signatures: Signatures = file
-            .signature
-            .into_iter()
-            .filter_map(|(name, signature)| Some((name, Arc::new(self.signature(signature)?))))
-            .collect();
+        let signatures = &file.signature;
         let mut messages = BTreeMap::new();
         for (flow, message) in &file.message {
-            if let Some(plan) = self.message(*flow, message, &file.message, &signatures) {
+            if let Some(plan) = self.message(*flow, message, &file.message, signatures) {
                 messages.insert(*flow, plan);
             }
         }
-        let requests = file
-            .request
-            .into_iter()
-            .filter_map(|(flow, request)| Some((flow, self.request(flow, request, &signatures)?)))
-            .collect::<BTreeMap<_, _>>();
-        let capability = file.capability.get_ref();
-        let capability_place = file.capability.span();
-        for (claimed, there, what) in [
-            (
-                true,
-                file.message.contains_key(&capability.notice),
-                "the notice has no [message]",
-            ),
-            (
-                capability.returns,
-                file.message.contains_key(&Flow::Return),
-                "returns and [message.return] go together",
-            ),
-            (
-                capability.checkout,
-                requests.contains_key(&Flow::Create),
-                "checkout and [request.create] go together",
-            ),
-        ] {
-            if claimed != there && self.found.is_empty() {
-                self.wrong(&capability_place, what);
+        let mut requests = BTreeMap::new();
+        for (flow, request) in &file.request {
+            if let Some(plan) = self.request(*flow, request, signatures) {
+                requests.insert(*flow, plan);
             }
         }
-        let place = file.acknowledge.span();
-        let mut acknowledgements = BTreeMap::new();
-        for (outcome, ack) in file.acknowledge.into_inner() {
-            if !(200..600).contains(&ack.status) {
-                self.wrong(&place, "an answer has a status from 200 to 599");
-            }
-            let plan = AckPlan {
-                status: ack.status,
-                content_type: ack.content_type,
-                body: ack.body,
-            };
-            acknowledgements.insert(outcome, plan);
-        }
-        for outcome in OUTCOMES {
-            if !acknowledgements.contains_key(&outcome) {
-                self.wrong(&place, format!("there is no answer for {outcome:?}"));
+        let mut replies = BTreeMap::new();
+        for (flow, reply) in &file.reply {
+            if let Some(plan) = self.reply(*flow, reply, &file.reply, signatures) {
+                replies.insert(*flow, plan);
             }
         }
+        let answers = self.answers(file.acknowledge.get_ref(), signatures);
+        for outcome in Outcome::ALL {
+            if file.acknowledge.get_ref().of(outcome).is_none() {
+                let reason = format!("there is no answer for {}", outcome.code());
+                self.wrong(&file.acknowledge.span(), reason);
+            }
+        }
+        let inquiry = file
+            .inquiry
+            .as_ref()
+            .and_then(|inquiry| self.inquiry(inquiry, &mut messages, signatures));
+        let token = file
+            .token
+            .as_ref()
+            .and_then(|token| self.token(token, &messages, signatures));
+        let profile = self.profile(&file, &requests);
         Plan {
             name: file.name.get_ref().clone(),
-            profile: Profile {
-                title: file.title,
-                standing: Standing::Founded,
-                capability: Capability {
-                    checkout: capability.checkout,
-                    returns: capability.returns,
-                    notice: capability.notice,
-                    notices: vec![capability.notice],
-                    settlement: capability.settlement,
-                    naming: if capability.settlement == Settlement::Free {
-                        Naming::Memo
-                    } else {
-                        Naming::Order
-                    },
-                    query: false,
-                    refund: RefundSupport::None,
-                    query_refund: false,
-                    cancel: false,
-                    token: false,
-                    inquiry: false,
-                },
-                credentials: Vec::new(),
-                order_ref: OrderRefForm::Text { characters_max: 34 },
-                schedule: Schedule {
-                    reply: 30,
-                    poll: Vec::new(),
-                    give_up: 86_400,
-                    poll_refund: Vec::new(),
-                    repeats: Vec::new(),
-                },
-                addresses: Addresses::default(),
-            },
+            defaults: profile
+                .credentials
+                .iter()
+                .filter_map(|spec| Some((spec.name.clone(), spec.default.clone()?)))
+                .collect(),
+            secrets: profile
+                .credentials
+                .iter()
+                .filter(|spec| spec.kind.is_secret())
+                .map(|spec| spec.name.clone())
+                .collect(),
+            profile,
             messages,
             requests,
-            acknowledgements,
+            replies,
+            answers,
+            inquiry,
+            token,
             patterns: super::memo::Patterns::default(),
+            formulas: super::formula::Formulas::default(),
         }
     }
 
-    fn signature(&mut self, file: Spanned<SignatureFile>) -> Option<SignaturePlan> {
-        let place = file.span();
-        let file = file.into_inner();
-        let payload = match (file.fields, file.parts) {
-            (Some(fields), None) => {
-                if fields.alternatives.is_empty() {
-                    self.wrong(&place, "a signature needs at least one alternative");
-                    return None;
-                }
-                let set = match (fields.prefixes.is_empty(), fields.list.is_empty()) {
-                    (false, true) => FieldSet::Prefixes {
-                        prefixes: fields.prefixes,
-                        except: fields.except,
-                    },
-                    (true, false) if fields.except.is_empty() => FieldSet::List(fields.list),
-                    _ => {
-                        self.wrong(&place, "signed fields are prefixes with except, or a list");
-                        return None;
-                    }
-                };
-                Payload::Fields(FieldsPayload {
-                    set,
-                    shape: fields.shape,
-                    separator: fields.separator,
-                    alternatives: fields.alternatives,
-                })
+    fn levels(
+        &mut self,
+        place: &Range<usize>,
+        inside: &BTreeMap<String, super::plan::Form>,
+        each: Option<&str>,
+    ) -> Levels {
+        let levels = Levels::new(inside, each);
+        for path in inside.keys() {
+            if path.is_empty() || path.starts_with('@') {
+                self.wrong(place, "inside names fields by their path");
             }
-            (None, Some(parts)) => {
-                if !parts.iter().any(|part| matches!(part, PartFile::Body(_))) {
-                    self.wrong(&place, "signed parts must hold the body");
-                }
-                Payload::Parts(
-                    parts
-                        .into_iter()
-                        .map(|part| match part {
-                            PartFile::Header(name) => Part::Header(name),
-                            PartFile::Text(text) => Part::Text(text),
-                            PartFile::Body(_) => Part::Body,
-                        })
-                        .collect(),
-                )
-            }
-            _ => {
-                self.wrong(&place, "a signature covers either fields or parts");
-                return None;
-            }
-        };
-        Some(SignaturePlan {
-            algorithm: file.digest,
-            key: file.key,
-            key_form: file.key_form,
-            output: file.output,
-            prefix: file.prefix,
-            payload,
-        })
+        }
+        levels
     }
 }
 
@@ -248,4 +174,9 @@ fn is_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// Whether a flow may stand in `[message]`.
+const fn is_message(flow: Flow) -> bool {
+    flow.is_inbound()
 }

@@ -1,13 +1,17 @@
 //! `[request.*]`: messages of ours.
 
-use std::sync::Arc;
-
 use toml::Spanned;
 
+use super::levels::Levels;
 use super::{Compiler, Signatures};
 use crate::contract::Flow;
-use crate::recipe::file::{RequestFile, RequestValueFile};
-use crate::recipe::plan::{Carrier, OrderValue, Payload, RequestPlan, RequestValue};
+use crate::recipe::file::{EntryFile, RequestFile, RequestValueFile};
+use crate::recipe::plan::{
+    Carrier, Form, MemberValue, Part, Payload, ReadingPlan, RequestField, RequestPlan,
+    RequestValue, SignedBy,
+};
+use crate::recipe::request::PLACES;
+use crate::recipe::template::Template;
 use crate::recipe::values::TimeFormat;
 
 /// Texts of requests are never longer than this, whatever a recipe says.
@@ -17,81 +21,163 @@ impl Compiler<'_> {
     pub(super) fn request(
         &mut self,
         flow: Flow,
-        file: Spanned<RequestFile>,
+        spanned: &Spanned<RequestFile>,
         signatures: &Signatures,
     ) -> Option<RequestPlan> {
-        let place = file.span();
-        let file = file.into_inner();
-        if flow.is_inbound() {
-            self.wrong(
-                &place,
-                format!("{} is a [message], not a [request]", flow.code()),
-            );
-        }
-        let Some(signature) = signatures.get(&file.signature) else {
-            self.wrong(
-                &place,
-                format!("there is no sound [signature.{}]", file.signature),
-            );
+        let place = spanned.span();
+        let file = spanned.get_ref();
+        if flow.response().is_none() {
+            self.wrong(&place, format!("{} is no [request]", flow.code()));
             return None;
-        };
-        if !matches!(signature.payload, Payload::Fields(_)) {
-            self.wrong(&place, "a request signs fields");
         }
-        let carrier = Carrier::Field(file.signature_field.clone());
-        self.signature_excludes_itself(&place, signature, &carrier);
-        let fields = file
-            .fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, self.request_value(value)?)))
+        let mut levels = Levels::new(&std::collections::BTreeMap::<String, Form>::new(), None);
+        let signature = match &file.signature {
+            Some(name) => Some(self.signature(&place, name, signatures, &mut levels)?),
+            None => None,
+        };
+        if let Some(signature) = &signature {
+            let received = match &signature.payload {
+                Payload::Parts(parts) => parts.iter().any(|part| {
+                    matches!(
+                        part,
+                        Part::Header(_)
+                            | Part::HeaderItem { .. }
+                            | Part::Body
+                            | Part::CanonicalBody
+                    )
+                }),
+                Payload::Fields(_) | Payload::Formula { .. } => false,
+            };
+            if received {
+                self.wrong(&place, "a request signs fields, not what is received");
+            }
+        }
+        let signed_by = match (&file.signature_field, &file.signature_header) {
+            (Some(field), None) => Some(SignedBy::Field(field.clone())),
+            (None, Some(header)) => Some(SignedBy::Header {
+                name: header.name.clone(),
+                value: self.template(&place, &header.value),
+            }),
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                self.wrong(&place, "a signature stands in a field or in a header");
+                return None;
+            }
+        };
+        if signature.is_some() != signed_by.is_some() {
+            self.wrong(&place, "signature and where it stands go together");
+        }
+        if let (Some(signature), Some(SignedBy::Field(field))) = (&signature, &signed_by) {
+            let carrier = Carrier::Field(levels.field(field));
+            self.signature_excludes_itself(&place, signature, &carrier);
+        }
+        if let Some([name, password]) = &file.basic {
+            self.credential(&place, name);
+            self.credential(&place, password);
+        }
+        let mut fields = Vec::new();
+        for (name, value) in &file.fields {
+            if let Some(value) = self.request_value(value) {
+                fields.push((name.clone(), value));
+            }
+        }
+        let mut order = file.order.clone();
+        if order.is_empty()
+            && let Some(signed) = file
+                .signature
+                .as_ref()
+                .and_then(|name| signatures.get(name))
+                .and_then(|signature| signature.get_ref().fields.as_ref())
+        {
+            order = signed
+                .list
+                .iter()
+                .map(|entry| match entry {
+                    EntryFile::Field(name) | EntryFile::Credential { name, .. } => name.clone(),
+                })
+                .collect();
+        }
+        let headers = file
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), self.template(&place, value)))
             .collect();
+        let reading = match &file.read {
+            Some(read) => self.reading(read, &mut levels)?,
+            None => ReadingPlan::default(),
+        };
         Some(RequestPlan {
-            method: file.method,
-            address: file.address,
+            method: file.method.clone(),
+            address: self.template(&place, &file.url),
             carrier: file.carrier,
-            signature: Arc::clone(signature),
-            signature_field: file.signature_field,
+            signature,
+            signed_by,
+            headers,
+            basic: file.basic.clone().map(|[name, password]| (name, password)),
             fields,
-            reading: self.reading(&file.read)?,
+            order,
+            reading,
         })
     }
 
-    fn request_value(&mut self, file: Spanned<RequestValueFile>) -> Option<RequestValue> {
-        let place = file.span();
-        match file.into_inner() {
-            RequestValueFile {
-                text: Some(text),
-                credential: None,
-                order: None,
-                ..
-            } => Some(RequestValue::Text(text)),
-            RequestValueFile {
-                text: None,
-                credential: Some(credential),
-                order: None,
-                ..
-            } => Some(RequestValue::Credential(credential)),
-            RequestValueFile {
-                text: None,
-                credential: None,
-                order: Some(member),
-                scale,
-                format,
-                characters_max,
-                plain,
-            } => Some(RequestValue::Order(OrderValue {
+    fn template(&mut self, place: &std::ops::Range<usize>, text: &str) -> Template {
+        let template = Template::new(text);
+        let unknown: Vec<String> = template
+            .names()
+            .filter(|name| !PLACES.contains(name))
+            .map(str::to_owned)
+            .collect();
+        for name in unknown {
+            self.credential(place, &name);
+        }
+        template
+    }
+
+    fn request_value(&mut self, spanned: &Spanned<RequestValueFile>) -> Option<RequestField> {
+        let place = spanned.span();
+        let file = spanned.get_ref();
+        let value = match (
+            &file.text,
+            &file.credential,
+            &file.template,
+            file.from,
+            &file.refund_kind,
+        ) {
+            (Some(text), None, None, None, None) => RequestValue::Text(text.clone()),
+            (None, Some(credential), None, None, None) => {
+                self.credential(&place, credential);
+                RequestValue::Credential(credential.clone())
+            }
+            (None, None, Some(template), None, None) => {
+                RequestValue::Template(self.template(&place, template))
+            }
+            (None, None, None, Some(member), None) => RequestValue::Member(MemberValue {
                 member,
-                scale: scale.unwrap_or(1).max(1),
-                format: format.unwrap_or(TimeFormat::UnixSeconds),
-                characters_max: characters_max
+                scale: file.scale.unwrap_or(1).max(1),
+                format: file.format.unwrap_or(TimeFormat::UnixSeconds),
+                characters_max: file
+                    .characters_max
                     .unwrap_or(REQUEST_TEXT_CHARACTERS_MAX)
                     .min(REQUEST_TEXT_CHARACTERS_MAX),
-                plain,
-            })),
-            RequestValueFile { .. } => {
-                self.wrong(&place, "a value is one of text, credential, order");
-                None
+                plain: file.plain,
+                digits: file.number,
+            }),
+            (None, None, None, None, Some([whole, part])) => RequestValue::RefundKind {
+                whole: whole.clone(),
+                part: part.clone(),
+            },
+            _ => {
+                self.wrong(
+                    &place,
+                    "a value is one of text, credential, template, from, refund_kind",
+                );
+                return None;
             }
-        }
+        };
+        Some(RequestField {
+            value,
+            number: file.number,
+            optional: file.optional,
+        })
     }
 }

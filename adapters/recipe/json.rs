@@ -1,0 +1,231 @@
+//! JSON written again, byte for byte as providers write it before they sign.
+
+use std::borrow::Cow;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Deeper nesting is an attack.
+const DEPTH_MAX: usize = 32;
+
+/// How far down members are sorted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// In every object.
+    Deep,
+    /// Only in the objects that are direct elements of a list.
+    Elements,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    Unreadable,
+    /// A name stands twice in one object.
+    Twice,
+}
+
+/// Compact JSON with members in byte order of their names; slashes and letters beyond ASCII stand
+/// for themselves, numbers keep their digits.
+pub(super) fn canonical(raw: &str, sort: Sort, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    write(raw, sort, sort == Sort::Deep, 0, out)
+}
+
+fn write(
+    raw: &str,
+    sort: Sort,
+    sorted_here: bool,
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Flaw> {
+    if depth > DEPTH_MAX {
+        return Err(Flaw::Unreadable);
+    }
+    let raw = raw.trim();
+    match raw.as_bytes().first() {
+        Some(b'{') => {
+            let Members(mut members) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
+            let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Err(Flaw::Twice);
+            }
+            if sorted_here {
+                members.sort_by(|left, right| left.0.as_bytes().cmp(right.0.as_bytes()));
+            }
+            out.push(b'{');
+            for (place, (name, value)) in members.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                string(name, out);
+                out.push(b':');
+                write(value.get(), sort, sort == Sort::Deep, depth + 1, out)?;
+            }
+            out.push(b'}');
+        }
+        Some(b'[') => {
+            let Items(items) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
+            out.push(b'[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                let sorted = sort == Sort::Deep || depth == 0;
+                write(item.get(), sort, sorted, depth + 1, out)?;
+            }
+            out.push(b']');
+        }
+        Some(b'"') => {
+            let Name(text) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
+            string(&text, out);
+        }
+        Some(_) => out.extend_from_slice(raw.as_bytes()),
+        None => return Err(Flaw::Unreadable),
+    }
+    Ok(())
+}
+
+/// A JSON string with the escapes JavaScript and PHP (slashes and Unicode unescaped) agree on.
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
+}
+
+/// The inside of a JSON string.
+pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// A number as JavaScript prints it; `None` for what is no number.
+pub(super) fn javascript_number(raw: &str) -> Option<String> {
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole && digits.len() <= 15 && digits != "0" {
+        return Some(raw.to_owned());
+    }
+    let number: f64 = raw.parse().ok().filter(|number: &f64| number.is_finite())?;
+    if number == 0.0 {
+        return Some("0".to_owned());
+    }
+    let scientific = format!("{number:e}");
+    let (mantissa, exponent) = scientific.split_once('e')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    Some(if (-6..21).contains(&exponent) {
+        format!("{number}")
+    } else {
+        let sign = if exponent < 0 { "" } else { "+" };
+        format!("{mantissa}e{sign}{exponent}")
+    })
+}
+
+/// The members of an object in the order they stand.
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    members.push((name, raw));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// The elements of a list.
+pub(super) struct Items<'a>(pub(super) Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Items<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Items<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Items(items))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_written_as_the_signer_wrote_it() {
+        let written = |raw: &str, sort| {
+            let mut out = Vec::new();
+            canonical(raw, sort, &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        let raw = "{ \"b\":[{\"z\":1,\"a\":\"T9/2026 \\u0111\\u1ed3ng\\t\"}], \"a\":1.0 }";
+        assert_eq!(
+            written(raw, Sort::Deep).as_deref(),
+            Ok("{\"a\":1.0,\"b\":[{\"a\":\"T9/2026 đồng\\t\",\"z\":1}]}")
+        );
+        assert_eq!(
+            written("[{\"b\":{\"d\":1,\"c\":2},\"a\":null}]", Sort::Elements).as_deref(),
+            Ok("[{\"a\":null,\"b\":{\"d\":1,\"c\":2}}]")
+        );
+        assert_eq!(
+            written("{\"a\":1,\"\\u0061\":2}", Sort::Deep),
+            Err(Flaw::Twice)
+        );
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        assert_eq!(written(&deep, Sort::Deep), Err(Flaw::Unreadable));
+    }
+
+    #[test]
+    fn numbers_print_as_in_javascript() {
+        for (raw, printed) in [
+            ("1250000", "1250000"),
+            ("1.0", "1"),
+            ("1e3", "1000"),
+            ("0.5", "0.5"),
+            ("-0", "0"),
+            ("1e21", "1e+21"),
+            ("12345678901234567890", "12345678901234567000"),
+            ("1e-7", "1e-7"),
+            ("0.000001", "0.000001"),
+        ] {
+            assert_eq!(javascript_number(raw).as_deref(), Some(printed), "{raw}");
+        }
+    }
+}
