@@ -5,7 +5,7 @@ use super::tree::Succession;
 use super::units::{School, Unit};
 use crate::clock::Day;
 use crate::ids::{SchoolId, UnitId};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Rows, StoreError};
 
 /// The unit with this code.
 ///
@@ -169,7 +169,7 @@ pub(super) async fn scopes_over_time(
 }
 
 /// All parameters of the scopes in `scopes` (the JSON of [`rows`](crate::store::rows)).
-pub(super) async fn parameters(db: &Db, scopes: String) -> Result<Vec<Entry>, StoreError> {
+pub(super) async fn parameters(db: &Db, scopes: Rows) -> Result<Vec<Entry>, StoreError> {
     db.sql(
         "SELECT p.key, p.scope, p.valid_from, p.valid_to, p.value, p.source
            FROM parameter p

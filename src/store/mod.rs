@@ -4,6 +4,7 @@
 //! Where the engines truly differ, [`Tx::sql_by_engine`] holds both texts side by side. Batches of
 //! rows enter a statement through `ROWS($1: name TYPE, …)`, see [`rows`].
 
+mod cells;
 mod migrate;
 mod primary;
 mod query;
@@ -23,7 +24,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 use crate::clock::Instant;
 
 pub use query::Query;
-pub use rows::{Row, engine_text, rows};
+pub use rows::{Row, Rows, engine_text, rows};
 pub use trouble::Trouble;
 pub use types::{Bind, Engine, Record};
 
@@ -179,6 +180,8 @@ impl Db {
             })
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            // A hot statement is prepared once for each power of two of rows.
+            .statement_cache_capacity(512)
             .pragma("cache_size", "-16000")
             .pragma("wal_autocheckpoint", "4000");
         let write = SqlitePoolOptions::new()

@@ -3,21 +3,25 @@
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::Query as SqlxQuery;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
+use sqlx::{Arguments, PgConnection, Postgres, Sqlite, SqliteConnection};
 
-use super::rows::engine_text;
-use super::{Bind, Engine, Record, StoreError};
+use super::cells::Cell;
+use super::rows::{Kind, Rows, Shape, expanded, takes_rows};
+use super::{Bind, Record, StoreError};
 
 /// Built by `sql(…)`; bind the values in the order of the placeholders, then choose how to fetch.
 #[must_use]
 pub struct Query<'c> {
+    literal: &'static str,
     inner: Inner<'c>,
+    /// The first value that an engine's encoding refused.
+    refused: Option<sqlx::error::BoxDynError>,
     conflicted: Option<&'c mut bool>,
 }
 
 enum Inner<'c> {
-    Sqlite(SqlxQuery<'c, Sqlite, SqliteArguments>, SqliteTarget<'c>),
-    Postgres(SqlxQuery<'c, Postgres, PgArguments>, PostgresTarget<'c>),
+    Sqlite(&'static str, SqliteArguments, SqliteTarget<'c>),
+    Postgres(&'static str, PgArguments, PostgresTarget<'c>),
 }
 
 enum SqliteTarget<'c> {
@@ -33,20 +37,34 @@ enum PostgresTarget<'c> {
 /// Runs one fetch method on whichever engine and target the query holds.
 macro_rules! run {
     ($query:expr, $method:ident) => {{
-        let Query { inner, conflicted } = $query;
+        let Query {
+            inner,
+            refused,
+            conflicted,
+            ..
+        } = $query;
+        if let Some(error) = refused {
+            return Err(sqlx::Error::Encode(error).into());
+        }
         let result = match inner {
-            Inner::Sqlite(query, SqliteTarget::Connection(target)) => {
-                query.$method(target).await.map(Fetched::Sqlite)
+            Inner::Sqlite(text, values, SqliteTarget::Connection(target)) => sqlite(text, values)
+                .$method(target)
+                .await
+                .map(Fetched::Sqlite),
+            Inner::Sqlite(text, values, SqliteTarget::Pool(target)) => sqlite(text, values)
+                .$method(target)
+                .await
+                .map(Fetched::Sqlite),
+            Inner::Postgres(text, values, PostgresTarget::Connection(target)) => {
+                postgres(text, values)
+                    .$method(target)
+                    .await
+                    .map(Fetched::Postgres)
             }
-            Inner::Sqlite(query, SqliteTarget::Pool(target)) => {
-                query.$method(target).await.map(Fetched::Sqlite)
-            }
-            Inner::Postgres(query, PostgresTarget::Connection(target)) => {
-                query.$method(target).await.map(Fetched::Postgres)
-            }
-            Inner::Postgres(query, PostgresTarget::Pool(target)) => {
-                query.$method(target).await.map(Fetched::Postgres)
-            }
+            Inner::Postgres(text, values, PostgresTarget::Pool(target)) => postgres(text, values)
+                .$method(target)
+                .await
+                .map(Fetched::Postgres),
         };
         result.map_err(|error| noted(error.into(), conflicted))
     }};
@@ -64,62 +82,105 @@ fn noted(error: StoreError, conflicted: Option<&mut bool>) -> StoreError {
     error
 }
 
+fn sqlite(
+    text: &'static str,
+    values: SqliteArguments,
+) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
+    sqlx::query_with(text, values)
+}
+
+fn postgres(text: &'static str, values: PgArguments) -> SqlxQuery<'static, Postgres, PgArguments> {
+    sqlx::query_with(text, values)
+}
+
 impl<'c> Query<'c> {
+    fn new(literal: &'static str, inner: Inner<'c>, conflicted: Option<&'c mut bool>) -> Self {
+        Self {
+            literal,
+            inner,
+            refused: None,
+            conflicted,
+        }
+    }
+
     pub(super) fn on_sqlite(
         connection: &'c mut SqliteConnection,
         conflicted: &'c mut bool,
-        text: &'static str,
+        literal: &'static str,
     ) -> Self {
-        Self {
-            inner: Inner::Sqlite(
-                sqlx::query(engine_text(text, Engine::Sqlite)),
-                SqliteTarget::Connection(connection),
-            ),
-            conflicted: Some(conflicted),
-        }
+        let target = SqliteTarget::Connection(connection);
+        let inner = Inner::Sqlite(literal, SqliteArguments::default(), target);
+        Self::new(literal, inner, Some(conflicted))
     }
 
     pub(super) fn on_postgres(
         connection: &'c mut PgConnection,
         conflicted: &'c mut bool,
-        text: &'static str,
+        literal: &'static str,
     ) -> Self {
-        Self {
-            inner: Inner::Postgres(
-                sqlx::query(engine_text(text, Engine::Postgres)),
-                PostgresTarget::Connection(connection),
-            ),
-            conflicted: Some(conflicted),
-        }
+        let target = PostgresTarget::Connection(connection);
+        let inner = Inner::Postgres(literal, PgArguments::default(), target);
+        Self::new(literal, inner, Some(conflicted))
     }
 
-    pub(super) fn on_sqlite_pool(pool: &'c SqlitePool, text: &'static str) -> Self {
-        Self {
-            inner: Inner::Sqlite(
-                sqlx::query(engine_text(text, Engine::Sqlite)),
-                SqliteTarget::Pool(pool),
-            ),
-            conflicted: None,
-        }
+    pub(super) fn on_sqlite_pool(pool: &'c SqlitePool, literal: &'static str) -> Self {
+        let inner = Inner::Sqlite(
+            literal,
+            SqliteArguments::default(),
+            SqliteTarget::Pool(pool),
+        );
+        Self::new(literal, inner, None)
     }
 
-    pub(super) fn on_postgres_pool(pool: &'c PgPool, text: &'static str) -> Self {
-        Self {
-            inner: Inner::Postgres(
-                sqlx::query(engine_text(text, Engine::Postgres)),
-                PostgresTarget::Pool(pool),
-            ),
-            conflicted: None,
-        }
+    pub(super) fn on_postgres_pool(pool: &'c PgPool, literal: &'static str) -> Self {
+        let inner = Inner::Postgres(literal, PgArguments::default(), PostgresTarget::Pool(pool));
+        Self::new(literal, inner, None)
     }
 
     /// Binds the value of the next placeholder.
     pub fn bind<T: Bind>(mut self, value: T) -> Self {
-        self.inner = match self.inner {
-            Inner::Sqlite(query, target) => Inner::Sqlite(query.bind(value), target),
-            Inner::Postgres(query, target) => Inner::Postgres(query.bind(value), target),
-        };
+        value.bind_to(&mut self);
         self
+    }
+
+    /// A single value.
+    pub(super) fn push<T>(&mut self, value: T)
+    where
+        T: for<'q> sqlx::Encode<'q, Sqlite>
+            + sqlx::Type<Sqlite>
+            + for<'q> sqlx::Encode<'q, Postgres>
+            + sqlx::Type<Postgres>,
+    {
+        let added = match &mut self.inner {
+            Inner::Sqlite(_, values, _) => values.add(value),
+            Inner::Postgres(_, values, _) => values.add(value),
+        };
+        self.note(added);
+    }
+
+    fn note(&mut self, added: Result<(), sqlx::error::BoxDynError>) {
+        if let Err(error) = added {
+            self.refused.get_or_insert(error);
+        }
+    }
+
+    /// A batch, which decides how the statement reads on this engine.
+    pub(super) fn push_rows(&mut self, rows: Rows) {
+        debug_assert!(takes_rows(self.literal), "{} takes no batch", self.literal);
+        let added = match &mut self.inner {
+            Inner::Sqlite(text, values, _) => {
+                let shape = rows.shape();
+                let statement = expanded(self.literal, Some(shape));
+                *text = statement.text;
+                list(values, rows, shape, statement.columns.len())
+            }
+            Inner::Postgres(text, values, _) => {
+                let statement = expanded(self.literal, None);
+                *text = statement.text;
+                columns(values, rows, statement.columns)
+            }
+        };
+        self.note(added);
     }
 
     /// Runs the statement; answers how many rows it changed.
@@ -177,4 +238,59 @@ impl<'c> Query<'c> {
             Fetched::Postgres(row) => <T as sqlx::FromRow<'_, PgRow>>::from_row(&row)?,
         })
     }
+}
+
+type Added = Result<(), sqlx::error::BoxDynError>;
+
+/// Cells of a `VALUES` list, filled up with NULL, and the number of rows that count.
+fn list(values: &mut SqliteArguments, rows: Rows, shape: Shape, width: usize) -> Added {
+    let Shape::Listed(slots) = shape else {
+        return values.add(rows.json());
+    };
+    let free = (slots * width)
+        .checked_sub(rows.cells.len())
+        .ok_or_else(|| format!("a row of this batch has more than {width} cells"))?;
+    values.reserve(slots * width + 1, 0);
+    for cell in rows.cells {
+        match cell {
+            Cell::Null => values.add(None::<i64>)?,
+            Cell::Integer(value) => values.add(value)?,
+            Cell::Text(value) => values.add(value)?,
+        }
+    }
+    for _ in 0..free {
+        values.add(None::<i64>)?;
+    }
+    values.add(i64::try_from(rows.count)?)
+}
+
+/// One array a column.
+fn columns(values: &mut PgArguments, rows: Rows, columns: &[(&str, Kind)]) -> Added {
+    if rows.cells.len() != rows.count * columns.len() {
+        return Err(format!("a row of this batch has not {} cells", columns.len()).into());
+    }
+    for (place, (name, kind)) in columns.iter().enumerate() {
+        let cells = rows.cells.iter().skip(place).step_by(columns.len());
+        match kind {
+            Kind::Text | Kind::Day => values.add(
+                cells
+                    .map(|cell| match cell {
+                        Cell::Null => Ok(None),
+                        Cell::Text(value) => Ok(Some(value.as_str())),
+                        Cell::Integer(_) => Err(format!("{name} takes text")),
+                    })
+                    .collect::<Result<Vec<_>, _>>()?,
+            )?,
+            Kind::BigInt | Kind::Instant => values.add(
+                cells
+                    .map(|cell| match cell {
+                        Cell::Null => Ok(None),
+                        Cell::Integer(value) => Ok(Some(*value)),
+                        Cell::Text(_) => Err(format!("{name} takes a whole number")),
+                    })
+                    .collect::<Result<Vec<_>, _>>()?,
+            )?,
+        }
+    }
+    Ok(())
 }

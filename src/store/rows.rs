@@ -1,8 +1,10 @@
 //! Batches of rows as one bound value.
 //!
 //! `ROWS($1: bill_id TEXT, amount BIGINT, paid_at INSTANT, paid_day DAY)` stands in a `FROM` clause
-//! for a table of those columns. The bound value is the JSON of [`rows`]. SQLite reads it with
-//! `json_each`, PostgreSQL with `jsonb_array_elements`; the statement around it stays one text.
+//! for a table of those columns, once in a statement and on its first placeholder; [`rows`] makes the bound
+//! value. PostgreSQL receives one array a
+//! column (`UNNEST`), SQLite a `VALUES` list padded to a power of two, so that a prepared statement
+//! serves many batches, and for large batches JSON. The statement around it stays one text.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -10,114 +12,307 @@ use std::sync::{PoisonError, RwLock};
 use serde::Serialize;
 
 use super::Engine;
+use super::cells::{Cell, push_row};
 
-/// One row of a batch: a tuple, serialised as a JSON array in the order of the declared columns.
+/// One row of a batch: a tuple of texts, whole numbers and options of them, in the order of the
+/// declared columns.
 pub trait Row: Serialize {}
 impl<T: Serialize> Row for T {}
 
-/// The bound value of a `ROWS(…)`: a JSON array of arrays.
-pub fn rows<T: Row>(items: impl IntoIterator<Item = T>) -> String {
-    let mut text = String::from("[");
-    for (place, item) in items.into_iter().enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
-        // Tuples of strings, numbers and options always serialise.
-        text.push_str(&serde_json::to_string(&item).expect("rows are plain tuples"));
-    }
-    text.push(']');
-    text
+/// The bound value of a `ROWS(…)`.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub(super) count: usize,
+    /// Row after row.
+    pub(super) cells: Vec<Cell>,
 }
 
-static EXPANDED: RwLock<Option<HashMap<(usize, Engine), &'static str>>> = RwLock::new(None);
-
-/// The text to send to an engine: `ROWS(…)` expanded, everything else as written.
-///
-/// Literals are expanded once and kept for the life of the program; their number is that of the
-/// literals in the source.
-pub fn engine_text(literal: &'static str, engine: Engine) -> &'static str {
-    if !literal.contains("ROWS(") {
-        return literal;
+/// The bound value of a `ROWS(…)`.
+pub fn rows<T: Row>(items: impl IntoIterator<Item = T>) -> Rows {
+    let mut rows = Rows {
+        count: 0,
+        cells: Vec::new(),
+    };
+    for item in items {
+        // Tuples of texts, numbers and options always fit.
+        push_row(&mut rows.cells, &item).expect("rows are plain tuples");
+        rows.count += 1;
     }
-    let key = (literal.as_ptr().addr(), engine);
-    if let Some(text) = EXPANDED
+    rows
+}
+
+impl Rows {
+    /// Beyond so many cells SQLite would spend more on a list of values than on reading JSON.
+    const LISTED_CELLS_MAX: usize = 16_384;
+
+    fn width(&self) -> usize {
+        self.cells.len().checked_div(self.count).unwrap_or(0)
+    }
+
+    /// How SQLite is given this batch.
+    pub(super) fn shape(&self) -> Shape {
+        let slots = self.count.next_power_of_two();
+        if slots * self.width() > Self::LISTED_CELLS_MAX {
+            Shape::Json
+        } else {
+            Shape::Listed(slots)
+        }
+    }
+
+    /// A JSON array of arrays.
+    pub(super) fn json(&self) -> String {
+        let mut text = String::from("[");
+        for (place, row) in self.cells.chunks(self.width().max(1)).enumerate() {
+            text.push_str(if place > 0 { ",[" } else { "[" });
+            for (column, cell) in row.iter().enumerate() {
+                if column > 0 {
+                    text.push(',');
+                }
+                match cell {
+                    Cell::Null => text.push_str("null"),
+                    Cell::Integer(value) => text.push_str(&value.to_string()),
+                    Cell::Text(value) => {
+                        text.push_str(&serde_json::Value::from(value.as_str()).to_string());
+                    }
+                }
+            }
+            text.push(']');
+        }
+        text.push(']');
+        text
+    }
+}
+
+/// What stands for a `ROWS(…)` on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    /// A `VALUES` list of so many rows, of which the first are used.
+    Listed(usize),
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    BigInt,
+    Day,
+    Instant,
+}
+
+/// A literal with a batch in it: text before, columns, text behind.
+#[derive(Debug)]
+struct Template {
+    before: &'static str,
+    columns: Vec<(&'static str, Kind)>,
+    behind: &'static str,
+}
+
+impl Template {
+    fn parse(literal: &'static str) -> Self {
+        let (before, rest) = literal
+            .split_once("ROWS($1:")
+            .expect("ROWS takes the first placeholder");
+        let (columns, behind) = rest.split_once(')').expect("ROWS( is closed");
+        assert!(!takes_rows(behind), "a statement takes one batch");
+        Self {
+            before,
+            columns: columns.split(',').map(column).collect(),
+            behind,
+        }
+    }
+
+    /// One array a column; the placeholders behind move up.
+    fn for_postgres(&self) -> String {
+        let mut text = String::new();
+        let shift = self.columns.len() - 1;
+        push_shifted(&mut text, self.before, shift);
+        push_unnest(&mut text, &self.columns);
+        push_shifted(&mut text, self.behind, shift);
+        text
+    }
+
+    /// Cells are anonymous, since SQLite finds the name of a parameter by walking all named ones, and
+    /// come first; then the number of rows (or the JSON text), then plain values.
+    fn for_sqlite(&self, shape: Shape) -> String {
+        let mut text = String::new();
+        let shift = match shape {
+            Shape::Listed(slots) => slots * self.columns.len(),
+            Shape::Json => 0,
+        };
+        push_shifted(&mut text, self.before, shift);
+        push_list(&mut text, shift + 1, &self.columns, shape);
+        push_shifted(&mut text, self.behind, shift);
+        text
+    }
+}
+
+/// Appends `part` with its placeholders counted from `shift`.
+fn push_shifted(text: &mut String, part: &str, shift: usize) {
+    let mut rest = part;
+    while let Some((before, behind)) = rest.split_once('$') {
+        text.push_str(before);
+        let end = behind
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(behind.len());
+        let number: usize = behind[..end]
+            .parse()
+            .expect("a placeholder is $ and a number");
+        text.push_str(&format!("${}", number + shift));
+        rest = &behind[end..];
+    }
+    text.push_str(rest);
+}
+
+fn column(declaration: &'static str) -> (&'static str, Kind) {
+    let (name, kind) = declaration
+        .trim()
+        .split_once(' ')
+        .expect("a ROWS column has a name and a type");
+    let kind = match kind.trim() {
+        "TEXT" => Kind::Text,
+        "BIGINT" => Kind::BigInt,
+        "DAY" => Kind::Day,
+        "INSTANT" => Kind::Instant,
+        other => panic!("ROWS does not know the type {other}"),
+    };
+    (name, kind)
+}
+
+fn push_unnest(text: &mut String, columns: &[(&str, Kind)]) {
+    let named = listed(columns, |place, name, kind| match kind {
+        Kind::Text => format!("c{place} COLLATE \"C\" AS {name}"),
+        Kind::BigInt => format!("c{place} AS {name}"),
+        Kind::Day => format!("c{place}::DATE AS {name}"),
+        // Whole microseconds below 2^53 survive the multiplication exactly.
+        Kind::Instant => {
+            format!("TIMESTAMPTZ 'epoch' + c{place} * INTERVAL '1 microsecond' AS {name}")
+        }
+    });
+    let arrays = listed(columns, |place, _, kind| match kind {
+        Kind::Text | Kind::Day => format!("${}::TEXT[]", place + 1),
+        Kind::BigInt | Kind::Instant => format!("${}::BIGINT[]", place + 1),
+    });
+    let aliases = listed(columns, |place, _, _| format!("c{place}"));
+    text.push_str(&format!(
+        "(SELECT {named} FROM UNNEST({arrays}) AS arrays({aliases}))"
+    ));
+}
+
+fn push_list(text: &mut String, count: usize, columns: &[(&str, Kind)], shape: Shape) {
+    let part = match shape {
+        Shape::Json => {
+            let named = listed(columns, |place, name, _| {
+                format!("value ->> {place} AS {name}")
+            });
+            format!("(SELECT {named} FROM json_each(${count}))")
+        }
+        Shape::Listed(slots) => {
+            let named = listed(columns, |place, name, _| {
+                format!("column{} AS {name}", place + 1)
+            });
+            let row = format!("({})", vec!["?"; columns.len()].join(","));
+            let list = vec![row; slots].join(",");
+            format!("(SELECT {named} FROM (VALUES {list}) LIMIT ${count})")
+        }
+    };
+    text.push_str(&part);
+}
+
+fn listed(columns: &[(&str, Kind)], one: impl Fn(usize, &str, Kind) -> String) -> String {
+    let parts: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(place, (name, kind))| one(place, name, *kind))
+        .collect();
+    parts.join(", ")
+}
+
+/// A literal as one engine wants it.
+#[derive(Clone, Copy)]
+pub(super) struct Expanded {
+    pub text: &'static str,
+    pub columns: &'static [(&'static str, Kind)],
+}
+
+/// Literals by address, and what stands for their batch (PostgreSQL: always the same).
+static EXPANDED: RwLock<Option<HashMap<(usize, Option<Shape>), Expanded>>> = RwLock::new(None);
+
+/// The text for an engine; `shape` on SQLite alone. Kept for the life of the program: literals are
+/// those of the source, and shapes are powers of two.
+pub(super) fn expanded(literal: &'static str, shape: Option<Shape>) -> Expanded {
+    let key = (literal.as_ptr().addr(), shape);
+    if let Some(known) = EXPANDED
         .read()
         .unwrap_or_else(PoisonError::into_inner)
         .as_ref()
         .and_then(|known| known.get(&key))
     {
-        return text;
+        return *known;
     }
     let mut known = EXPANDED.write().unwrap_or_else(PoisonError::into_inner);
-    known
-        .get_or_insert_default()
-        .entry(key)
-        .or_insert_with(|| Box::leak(expand(literal, engine).into_boxed_str()))
-}
-
-fn expand(literal: &str, engine: Engine) -> String {
-    let mut text = String::with_capacity(literal.len() * 2);
-    let mut rest = literal;
-    while let Some(start) = rest.find("ROWS(") {
-        let inside = start + "ROWS(".len();
-        let end = inside + rest[inside..].find(')').expect("ROWS( is closed");
-        text.push_str(&rest[..start]);
-        push_source(&mut text, &rest[inside..end], engine);
-        rest = &rest[end + 1..];
-    }
-    text.push_str(rest);
-    text
-}
-
-fn push_source(text: &mut String, declaration: &str, engine: Engine) {
-    let (placeholder, columns) = declaration
-        .split_once(':')
-        .expect("ROWS names its placeholder");
-    text.push_str("(SELECT ");
-    for (place, column) in columns.split(',').enumerate() {
-        let (name, kind) = column
-            .trim()
-            .split_once(' ')
-            .expect("a ROWS column has a name and a type");
-        if place > 0 {
-            text.push_str(", ");
-        }
-        let value = match engine {
-            Engine::Sqlite => format!("value ->> {place}"),
-            Engine::Postgres => match kind.trim() {
-                "TEXT" => format!("(e ->> {place}) COLLATE \"C\""),
-                "BIGINT" => format!("(e ->> {place})::BIGINT"),
-                "DAY" => format!("(e ->> {place})::DATE"),
-                // Whole microseconds below 2^53 survive the multiplication exactly.
-                "INSTANT" => format!(
-                    "TIMESTAMPTZ 'epoch' + (e ->> {place})::BIGINT * INTERVAL '1 microsecond'"
-                ),
-                other => panic!("ROWS does not know the type {other}"),
-            },
+    *known.get_or_insert_default().entry(key).or_insert_with(|| {
+        let template: &'static Template = Box::leak(Box::new(Template::parse(literal)));
+        let text = match shape {
+            None => template.for_postgres(),
+            Some(shape) => template.for_sqlite(shape),
         };
-        text.push_str(&format!("{value} AS {name}"));
+        Expanded {
+            text: Box::leak(text.into_boxed_str()),
+            columns: &template.columns,
+        }
+    })
+}
+
+/// Whether a literal names a batch.
+pub(super) fn takes_rows(literal: &str) -> bool {
+    literal.contains("ROWS(")
+}
+
+/// The text an engine is sent for a batch of one row; for checks of the statements themselves.
+pub fn engine_text(literal: &'static str, engine: Engine) -> &'static str {
+    if !takes_rows(literal) {
+        return literal;
     }
-    match engine {
-        Engine::Sqlite => text.push_str(&format!(" FROM json_each({placeholder}))")),
-        Engine::Postgres => text.push_str(&format!(
-            " FROM jsonb_array_elements({placeholder}::TEXT::JSONB) AS elements(e))"
-        )),
-    }
+    let shape = match engine {
+        Engine::Sqlite => Some(Shape::Listed(1)),
+        Engine::Postgres => None,
+    };
+    expanded(literal, shape).text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LITERAL: &str =
+        "INSERT INTO t (a, b, c) SELECT a, b, $2 FROM ROWS($1: a TEXT, b BIGINT) AS r";
+
     #[test]
     fn a_declaration_becomes_a_table_on_both_engines() {
-        let literal = "INSERT INTO t (a, b) SELECT a, b FROM ROWS($1: a TEXT, b BIGINT) AS r";
         assert_eq!(
-            engine_text(literal, Engine::Sqlite),
-            "INSERT INTO t (a, b) SELECT a, b FROM \
+            expanded(LITERAL, Some(Shape::Listed(2))).text,
+            "INSERT INTO t (a, b, c) SELECT a, b, $6 FROM \
+             (SELECT column1 AS a, column2 AS b FROM (VALUES (?,?),(?,?)) LIMIT $5) AS r"
+        );
+        assert_eq!(
+            expanded(LITERAL, Some(Shape::Json)).text,
+            "INSERT INTO t (a, b, c) SELECT a, b, $2 FROM \
              (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($1)) AS r"
         );
-        assert!(engine_text(literal, Engine::Postgres).contains("(e ->> 1)::BIGINT AS b"));
-        assert_eq!(rows([("x", 1), ("y", 2)]), r#"[["x",1],["y",2]]"#);
+        assert_eq!(
+            expanded(LITERAL, None).text,
+            "INSERT INTO t (a, b, c) SELECT a, b, $3 FROM \
+             (SELECT c0 COLLATE \"C\" AS a, c1 AS b \
+             FROM UNNEST($1::TEXT[], $2::BIGINT[]) AS arrays(c0, c1)) AS r"
+        );
+    }
+
+    #[test]
+    fn a_batch_is_listed_until_it_is_large() {
+        let batch = rows([("x\"", Some(1)), ("y", None), ("z", Some(3))]);
+        assert_eq!(batch.shape(), Shape::Listed(4));
+        assert_eq!(batch.json(), r#"[["x\"",1],["y",null],["z",3]]"#);
+        assert_eq!(rows::<(i64,)>([]).json(), "[]");
+        assert_eq!(rows((0..20_000).map(|n| (n,))).shape(), Shape::Json);
     }
 }

@@ -7,6 +7,8 @@ use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo, SqliteValue
 use sqlx::{Decode, Encode, FromRow, Postgres, Sqlite, Type};
 use time::OffsetDateTime;
 
+use super::Query;
+use super::rows::Rows;
 use crate::clock::{Day, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,19 +17,29 @@ pub enum Engine {
     Postgres,
 }
 
-/// A value that both engines can take.
-pub trait Bind:
-    for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> + Send
-{
+/// A value that both engines can take, or a batch of rows.
+pub trait Bind: Send {
+    /// Puts the value where the next placeholder of the query takes it.
+    fn bind_to(self, query: &mut Query<'_>);
 }
 
-impl<T> Bind for T where
+impl<T> Bind for T
+where
     T: for<'q> Encode<'q, Sqlite>
         + Type<Sqlite>
         + for<'q> Encode<'q, Postgres>
         + Type<Postgres>
-        + Send
+        + Send,
 {
+    fn bind_to(self, query: &mut Query<'_>) {
+        query.push(self);
+    }
+}
+
+impl Bind for Rows {
+    fn bind_to(self, query: &mut Query<'_>) {
+        query.push_rows(self);
+    }
 }
 
 /// A row that both engines can give; derive `sqlx::FromRow`.

@@ -400,11 +400,15 @@ fn rules_decide_without_database_network_or_waiting() {
 
 #[test]
 fn no_floating_point_number_touches_money_or_anything_else() {
-    // Excel stores every number as one; the reader turns it into decimal text at the cell.
-    const CELLS: &str = "src/schools/import/sheet/xlsx.rs";
+    const EXCUSED: [&str; 2] = [
+        // Excel stores every number as one; the reader turns it into decimal text at the cell.
+        "src/schools/import/sheet/xlsx.rs",
+        // Names the type in order to refuse it.
+        "src/store/cells.rs",
+    ];
     let mut offenders = Vec::new();
     for source in sources(&["src", "adapters"]) {
-        if source.path == CELLS {
+        if EXCUSED.contains(&source.path.as_str()) {
             continue;
         }
         let code = source.code();

@@ -18,10 +18,9 @@ pub const NOW: Instant = Instant::from_unix(1_795_000_000);
 pub async fn accounts(tx: &mut Tx) -> Result<u64, StoreError> {
     tx.sql(
         "INSERT INTO parameter (key, scope, valid_from, value, source, status)
-         SELECT key, 'VN', $1, value, 'test', 'CONFIRMED'
-           FROM ROWS($2: key TEXT, value TEXT) AS r",
+         SELECT key, 'VN', $2, value, 'test', 'CONFIRMED'
+           FROM ROWS($1: key TEXT, value TEXT) AS r",
     )
-    .bind(Day::new(2020, 1, 1).expect("a day"))
     .bind(rows([
         ("account.CASH", "111"),
         ("account.BANK", "112"),
@@ -33,6 +32,7 @@ pub async fn accounts(tx: &mut Tx) -> Result<u64, StoreError> {
         ("account.REFUND_PAYABLE", "3318"),
         ("account.PROVIDER_FEE", "642"),
     ]))
+    .bind(Day::new(2020, 1, 1).expect("a day"))
     .run()
     .await
 }
@@ -73,23 +73,23 @@ impl Books {
                 tx.sql(
                     "INSERT INTO pupil (school_id, pupil_id, code, full_name, search_name,
                                         insurance_group, insurance_months, state)
-                     SELECT $1, id, id, id, id, 'HS', 12, 'STUDYING'
-                       FROM ROWS($2: id TEXT) AS r",
+                     SELECT $2, id, id, id, id, 'HS', 12, 'STUDYING'
+                       FROM ROWS($1: id TEXT) AS r",
                 )
-                .bind(school)
                 .bind(rows([("p1",), ("p2",)]))
+                .bind(school)
                 .run()
                 .await?;
                 tx.sql(
                     "INSERT INTO billing_round (school_id, round_id, name, school_year, charge_day,
                                                 due_day, state, created_at)
-                     SELECT $1, id, id, '2026-2027', $2, $2, 'PUBLISHED', $3
-                       FROM ROWS($4: id TEXT) AS r",
+                     SELECT $2, id, id, '2026-2027', $3, $3, 'PUBLISHED', $4
+                       FROM ROWS($1: id TEXT) AS r",
                 )
+                .bind(rows((0..200).map(|round| (format!("r{round}"),))))
                 .bind(school)
                 .bind(day)
                 .bind(NOW)
-                .bind(rows((0..200).map(|round| (format!("r{round}"),))))
                 .run()
                 .await?;
             }
@@ -158,13 +158,13 @@ impl Books {
                             collection_class, calculation, unit_name, quantity, unit_price, gross,
                             state_part, province_part, school_part, amount_due, amount_paid,
                             document_rule, vat_rate, legal_basis, priority)
-                     SELECT $1, $2, line_no, 'i', 'khoản', class, 'ONCE', 'lần', '1', amount, amount,
+                     SELECT $2, $3, line_no, 'i', 'khoản', class, 'ONCE', 'lần', '1', amount, amount,
                             0, 0, 0, amount, 0, 'INVOICE', 'KCT', '', priority
-                       FROM ROWS($3: line_no BIGINT, class TEXT, priority BIGINT, amount BIGINT) AS r",
+                       FROM ROWS($1: line_no BIGINT, class TEXT, priority BIGINT, amount BIGINT) AS r",
                 )
+                .bind(lines.clone())
                 .bind(school.clone())
                 .bind(code.clone())
-                .bind(lines.clone())
                 .run()
                 .await
             })

@@ -93,11 +93,6 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Everything loaded for a gateway that somebody else starts at this address.
-    pub async fn prepare(plan: Plan<'_>) -> Result<Self> {
-        Ok(Self::load_at(plan).await?.0)
-    }
-
     async fn load_at(plan: Plan<'_>) -> Result<(Self, Exchange)> {
         let clock = Clock::system();
         let ids = Ids::from_system();
@@ -147,31 +142,6 @@ impl Stage {
         Ok((stage, exchange))
     }
 
-    /// Publishes further rounds until so many bills wait for payment.
-    pub async fn publish_until(&self, bills: usize) -> Result<()> {
-        let today = self.app.clock.today();
-        let (school_year, _) = school_year_of(today)?;
-        for round in 2.. {
-            let (open,): (i64,) = self
-                .app
-                .db
-                .sql("SELECT COUNT(*) FROM fee_bill WHERE state = 'OPEN'")
-                .one()
-                .await?;
-            if usize::try_from(open)? >= bills {
-                break;
-            }
-            for files in &province::SCHOOLS {
-                let school = schools::school_by_code(&self.app.db, files.code)
-                    .await?
-                    .context("the schools are loaded")?;
-                let name = format!("Đợt {round}");
-                publish(&self.app, &school, &name, files.round, &school_year, today).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// A few families of every school pay in cash at the counter, so that the cashless share of an
     /// office has something to move against.
     pub async fn take_cash(&self, families: i64) -> Result<()> {
@@ -193,31 +163,6 @@ impl Stage {
             record_cash(&self.app, &school, &bill, Vnd::new(amount), &form_token, "").await?;
         }
         Ok(())
-    }
-
-    /// Account, open amount and code of so many unpaid bills.
-    pub async fn open_bills(&self, limit: usize) -> Result<Vec<(String, i64, String)>> {
-        Ok(self
-            .app
-            .db
-            .sql(
-                "SELECT s.bank_account, b.amount_due, b.bill_code
-                   FROM fee_bill b JOIN school s ON s.school_id = b.school_id
-                  WHERE b.state = 'OPEN' ORDER BY b.bill_code LIMIT $1",
-            )
-            .bind(i64::try_from(limit)?)
-            .all()
-            .await?)
-    }
-
-    pub async fn count_payments(&self) -> Result<i64> {
-        let (count,): (i64,) = self
-            .app
-            .db
-            .sql("SELECT COUNT(*) FROM payment")
-            .one()
-            .await?;
-        Ok(count)
     }
 
     fn open(&mut self, listener: TcpListener, exchange: Exchange, stopped: watch::Receiver<bool>) {

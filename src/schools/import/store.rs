@@ -12,7 +12,7 @@ use crate::clock::Day;
 use crate::schools::parameters::Entry;
 use crate::schools::tree::Relation;
 use crate::schools::units::{EducationLevel, Ownership, UnitKind};
-use crate::store::{StoreError, Tx, rows};
+use crate::store::{Rows, StoreError, Tx, rows};
 
 mod fees;
 mod roster;
@@ -24,7 +24,7 @@ pub use roster::*;
 const BATCH_ROWS: usize = 5_000;
 
 /// The batches of `items` as bound values.
-fn batches<T: Serialize>(items: &[T]) -> impl Iterator<Item = String> {
+fn batches<T: Serialize>(items: &[T]) -> impl Iterator<Item = Rows> {
     items.chunks(BATCH_ROWS).map(rows)
 }
 

@@ -106,11 +106,11 @@ async fn school(db: &Db) {
         .await?;
         tx.sql(
             "INSERT INTO fee_price (school_id, item_id, grade, valid_from, amount, source)
-             SELECT 's1', 'i-' || code, grade, $1, amount, 'QĐ 1'
-               FROM ROWS($2: code TEXT, grade BIGINT, amount BIGINT) AS r",
+             SELECT 's1', 'i-' || code, grade, $2, amount, 'QĐ 1'
+               FROM ROWS($1: code TEXT, grade BIGINT, amount BIGINT) AS r",
         )
-        .bind(day("2026-01-01"))
         .bind(rows([("HP", EVERY_GRADE, 60_000), ("BT", 6, 100_000)]))
+        .bind(day("2026-01-01"))
         .run()
         .await?;
         tx.sql(
