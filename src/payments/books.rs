@@ -86,6 +86,8 @@ pub struct BillView {
     pub cancelled: bool,
     pub amount_due: Vnd,
     pub amount_paid: Vnd,
+    /// From this day on a bill still open must be priced anew.
+    pub priced_until: Option<Day>,
     pub lines: Vec<LineView>,
 }
 

@@ -1,12 +1,15 @@
 //! Group commit: concurrent notices share one transaction and one flush to disk.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::books::{Arrival, Receipt};
 use super::posting::{Poster, post};
-use crate::store::Trouble;
+use crate::ids::SchoolId;
+use crate::store::{Engine, Trouble};
 
 /// How long the first notice of a batch waits for company.
 const GATHER: Duration = Duration::from_millis(2);
@@ -23,9 +26,14 @@ const POSTING_TIMEOUT: Duration = Duration::from_secs(20);
 #[error("posting queue is full")]
 pub struct DeskFull;
 
-/// Takes verified notices and answers when they are durable.
+/// Batches that PostgreSQL works on at the same time, none with a school of another; SQLite has one
+/// writer.
+const POSTGRES_LANES: usize = 3;
+
+/// Takes verified notices and answers when they are durable. One queue a lane; a school keeps to its
+/// lane, so that batches of one node do not wait for each other's locks.
 #[derive(Clone, Debug)]
-pub struct Desk(mpsc::Sender<Waiting>);
+pub struct Desk(Arc<[mpsc::Sender<Waiting>]>);
 
 #[derive(Debug)]
 struct Waiting {
@@ -34,11 +42,26 @@ struct Waiting {
 }
 
 impl Desk {
-    /// Starts the one task that posts. It ends when every handle to the desk is gone.
+    /// Starts the tasks that post, one a lane. They end when every handle to the desk is gone.
     pub fn open(poster: Poster) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run(poster, receiver));
-        Self(sender)
+        let lanes = match poster.db.engine() {
+            Engine::Sqlite => 1,
+            Engine::Postgres => POSTGRES_LANES,
+        };
+        let queue = || {
+            let (sender, receiver) = mpsc::channel(QUEUE_MAX / lanes);
+            tokio::spawn(run(poster.clone(), receiver));
+            sender
+        };
+        Self((0..lanes).map(|_| queue()).collect())
+    }
+
+    fn lane(&self, school: &SchoolId) -> &mpsc::Sender<Waiting> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(school);
+        let lanes = u64::try_from(self.0.len()).unwrap_or(1);
+        // Below the number of lanes.
+        let place = usize::try_from(hash % lanes).unwrap_or(0);
+        &self.0[place]
     }
 
     /// Hands in one notice; returns after its transaction is durable. `None` means that it was not
@@ -48,7 +71,7 @@ impl Desk {
     /// [`DeskFull`] when too many wait already.
     pub async fn hand_in(&self, arrival: Arrival) -> Result<Option<Receipt>, DeskFull> {
         let (answer, receipt) = oneshot::channel();
-        self.0
+        self.lane(&arrival.school_id)
             .try_send(Waiting { arrival, answer })
             .map_err(|_| DeskFull)?;
         Ok(receipt.await.unwrap_or(None))
@@ -83,6 +106,7 @@ async fn post_batch(poster: &Poster, batch: Vec<Waiting>) {
         .into_iter()
         .map(|waiting| (waiting.arrival, waiting.answer))
         .unzip();
+    let arrivals: Arc<[Arrival]> = arrivals.into();
     let failed = match guarded(poster, arrivals.clone()).await {
         Ok(receipts) => {
             for (answer, receipt) in answers.into_iter().zip(receipts) {
@@ -96,10 +120,10 @@ async fn post_batch(poster: &Poster, batch: Vec<Waiting>) {
     // One poisoned notice must not fail its neighbours: each gets a transaction of its own. When the
     // database itself is in trouble nobody is to blame, and all must come again.
     let alone = arrivals.len() == 1 || failed == Failed::Database;
-    for (arrival, answer) in arrivals.into_iter().zip(answers) {
+    for (arrival, answer) in arrivals.iter().zip(answers) {
         let receipts = match alone {
             true => None,
-            false => guarded(poster, vec![arrival]).await.ok(),
+            false => guarded(poster, [arrival.clone()].into()).await.ok(),
         };
         let _ = answer.send(receipts.and_then(|receipts| receipts.into_iter().next()));
     }
@@ -116,7 +140,7 @@ enum Failed {
 }
 
 /// Posts in a task of its own: a panic, which is a defect of ours, must not close the desk.
-async fn guarded(poster: &Poster, arrivals: Vec<Arrival>) -> Result<Vec<Receipt>, Failed> {
+async fn guarded(poster: &Poster, arrivals: Arc<[Arrival]>) -> Result<Vec<Receipt>, Failed> {
     let size = arrivals.len();
     let poster = poster.clone();
     let posting = tokio::spawn(async move {

@@ -1,6 +1,7 @@
 //! One batch of arrivals, one transaction.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::books::{Arrival, Chart, Receipt};
 use super::chart::Charts;
@@ -75,7 +76,11 @@ pub struct Poster {
 ///
 /// # Errors
 /// [`PostError`] when the transaction as a whole failed; nothing was written.
-pub async fn post(poster: &Poster, arrivals: Vec<Arrival>) -> Result<Vec<Receipt>, PostError> {
+pub async fn post(
+    poster: &Poster,
+    arrivals: impl Into<Arc<[Arrival]>>,
+) -> Result<Vec<Receipt>, PostError> {
+    let arrivals: Arc<[Arrival]> = arrivals.into();
     if arrivals.is_empty() {
         return Ok(Vec::new());
     }
@@ -111,7 +116,7 @@ async fn post_in(
     let mut heads = ledger::lock_heads(tx, &schools).await?;
     let mut books = snapshot::read(tx, arrivals, charts.clone()).await?;
     // A premium that follows the day of payment may have changed since the bill was printed.
-    let stale = snapshot::stale_bills(tx, &books, arrivals).await?;
+    let stale = snapshot::stale_bills(&books, arrivals);
     if !stale.is_empty() {
         for (paid_on, bills) in stale {
             fees::reprice(tx, &bills, paid_on).await?;

@@ -33,8 +33,9 @@ pub(super) async fn read(
         })
         .collect();
     read_attempts(tx, arrivals, &mut snapshot, &mut bills).await?;
-    read_codes(tx, arrivals, &mut snapshot, &mut bills).await?;
-    read_bills(tx, &bills, &mut snapshot).await?;
+    read_codes(tx, arrivals, &mut snapshot).await?;
+    read_heads(tx, &bills, &mut snapshot).await?;
+    read_lines(tx, &mut snapshot).await?;
     Ok(snapshot)
 }
 
@@ -118,11 +119,17 @@ async fn read_attempts(
     Ok(())
 }
 
+#[derive(sqlx::FromRow)]
+struct CodeRow {
+    bill_code: String,
+    #[sqlx(flatten)]
+    bill: BillRow,
+}
+
 async fn read_codes(
     tx: &mut Tx,
     arrivals: &[Arrival],
     snapshot: &mut Snapshot,
-    bills: &mut BTreeSet<(SchoolId, BillId)>,
 ) -> Result<(), StoreError> {
     let codes: BTreeSet<&String> = arrivals
         .iter()
@@ -135,9 +142,10 @@ async fn read_codes(
     if codes.is_empty() {
         return Ok(());
     }
-    let found: Vec<(String, SchoolId, BillId)> = tx
+    let found: Vec<CodeRow> = tx
         .sql(
-            "SELECT b.bill_code, b.school_id, b.bill_id
+            "SELECT b.bill_code, b.school_id, b.bill_id, b.pupil_id, b.state, b.amount_due,
+                    b.amount_paid, b.priced_until
                FROM ROWS($1: bill_code TEXT) AS r
                JOIN fee_bill b ON b.bill_code = r.bill_code",
         )
@@ -145,12 +153,14 @@ async fn read_codes(
         .all()
         .await?;
     let schools: BTreeSet<&SchoolId> = arrivals.iter().map(|arrival| &arrival.school_id).collect();
-    for (code, school, bill) in found {
+    for CodeRow { bill_code, bill } in found {
+        snapshot
+            .codes
+            .insert(bill_code, (bill.school_id.clone(), bill.bill_id.clone()));
         // A bill of a school outside the batch is only known to exist.
-        if schools.contains(&school) {
-            bills.insert((school.clone(), bill.clone()));
+        if schools.contains(&bill.school_id) {
+            snapshot.bills.insert(bill.bill_id.clone(), bill.into());
         }
-        snapshot.codes.insert(code, (school, bill));
     }
     Ok(())
 }
@@ -165,6 +175,24 @@ struct BillRow {
     amount_due: Vnd,
     #[sqlx(try_from = "i64")]
     amount_paid: Vnd,
+    priced_until: Option<Day>,
+}
+
+impl From<BillRow> for BillView {
+    fn from(row: BillRow) -> Self {
+        Self {
+            school_id: row.school_id,
+            bill_id: row.bill_id,
+            pupil_id: row.pupil_id,
+            cancelled: row.state == "CANCELLED",
+            amount_due: row.amount_due,
+            amount_paid: row.amount_paid,
+            priced_until: row
+                .priced_until
+                .filter(|_| matches!(row.state.as_str(), "OPEN" | "PARTIAL")),
+            lines: Vec::new(),
+        }
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -180,8 +208,17 @@ struct LineRow {
     amount_paid: Vnd,
 }
 
-/// Heads and lines of these bills, into the snapshot.
+/// These bills with their lines, into an empty snapshot.
 pub(super) async fn read_bills(
+    tx: &mut Tx,
+    bills: &BTreeSet<(SchoolId, BillId)>,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    read_heads(tx, bills, snapshot).await?;
+    read_lines(tx, snapshot).await
+}
+
+async fn read_heads(
     tx: &mut Tx,
     bills: &BTreeSet<(SchoolId, BillId)>,
     snapshot: &mut Snapshot,
@@ -189,30 +226,47 @@ pub(super) async fn read_bills(
     if bills.is_empty() {
         return Ok(());
     }
-    let named = rows(bills);
-    let heads: Vec<BillRow> = tx
+    let found: Vec<BillRow> = tx
         .sql(
-            "SELECT b.school_id, b.bill_id, b.pupil_id, b.state, b.amount_due, b.amount_paid
+            "SELECT b.school_id, b.bill_id, b.pupil_id, b.state, b.amount_due, b.amount_paid,
+                    b.priced_until
                FROM ROWS($1: school_id TEXT, bill_id TEXT) AS r
                JOIN fee_bill b ON b.school_id = r.school_id AND b.bill_id = r.bill_id",
         )
-        .bind(named.clone())
+        .bind(rows(bills))
         .all()
         .await?;
-    let lines: Vec<LineRow> = tx
+    for bill in found {
+        snapshot.bills.insert(bill.bill_id.clone(), bill.into());
+    }
+    Ok(())
+}
+
+/// The lines of every bill in the snapshot.
+async fn read_lines(tx: &mut Tx, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+    if snapshot.bills.is_empty() {
+        return Ok(());
+    }
+    let found: Vec<LineRow> = tx
         .sql(
             "SELECT l.bill_id, l.line_no, l.item_id, l.collection_class, l.priority,
                     l.amount_due, l.amount_paid
                FROM ROWS($1: school_id TEXT, bill_id TEXT) AS r
-               JOIN bill_line l ON l.school_id = r.school_id AND l.bill_id = r.bill_id
-              ORDER BY l.bill_id, l.line_no",
+               JOIN bill_line l ON l.school_id = r.school_id AND l.bill_id = r.bill_id",
         )
-        .bind(named)
+        .bind(rows(
+            snapshot
+                .bills
+                .values()
+                .map(|bill| (&bill.school_id, &bill.bill_id)),
+        ))
         .all()
         .await?;
-    let mut by_bill: HashMap<BillId, Vec<LineView>> = HashMap::new();
-    for line in lines {
-        by_bill.entry(line.bill_id).or_default().push(LineView {
+    for line in found {
+        let Some(bill) = snapshot.bills.get_mut(&line.bill_id) else {
+            continue;
+        };
+        bill.lines.push(LineView {
             line_no: line.line_no,
             item_id: line.item_id,
             own_revenue: matches!(line.collection_class.as_str(), "TUITION" | "SERVICE"),
@@ -222,31 +276,18 @@ pub(super) async fn read_bills(
             amount_paid: line.amount_paid,
         });
     }
-    for bill in heads {
-        let lines = by_bill.remove(&bill.bill_id).unwrap_or_default();
-        snapshot.bills.insert(
-            bill.bill_id.clone(),
-            BillView {
-                school_id: bill.school_id,
-                bill_id: bill.bill_id,
-                pupil_id: bill.pupil_id,
-                cancelled: bill.state == "CANCELLED",
-                amount_due: bill.amount_due,
-                amount_paid: bill.amount_paid,
-                lines,
-            },
-        );
+    for bill in snapshot.bills.values_mut() {
+        bill.lines.sort_unstable_by_key(|line| line.line_no);
     }
     Ok(())
 }
 
 /// Bills that are priced for an earlier time than the day their money was paid on, by that day.
 /// The day of payment selects the price, not the day we hear of it.
-pub(super) async fn stale_bills(
-    tx: &mut Tx,
+pub(super) fn stale_bills(
     snapshot: &Snapshot,
     arrivals: &[Arrival],
-) -> Result<BTreeMap<Day, Vec<(SchoolId, BillId)>>, StoreError> {
+) -> BTreeMap<Day, Vec<(SchoolId, BillId)>> {
     let mut paid_on: BTreeMap<(&SchoolId, &BillId), Day> = BTreeMap::new();
     for arrival in arrivals {
         let day = paid_when(arrival).day();
@@ -255,28 +296,19 @@ pub(super) async fn stale_bills(
             *first = day.min(*first);
         }
     }
-    if paid_on.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let found: Vec<(SchoolId, BillId, Day)> = tx
-        .sql(
-            "SELECT b.school_id, b.bill_id, r.paid_on
-               FROM ROWS($1: school_id TEXT, bill_id TEXT, paid_on DAY) AS r
-               JOIN fee_bill b ON b.school_id = r.school_id AND b.bill_id = r.bill_id
-              WHERE b.state IN ('OPEN', 'PARTIAL') AND b.priced_until <= r.paid_on",
-        )
-        .bind(rows(
-            paid_on
-                .into_iter()
-                .map(|((school, bill), day)| (school, bill, day)),
-        ))
-        .all()
-        .await?;
     let mut by_day: BTreeMap<Day, Vec<(SchoolId, BillId)>> = BTreeMap::new();
-    for (school, bill, day) in found {
-        by_day.entry(day).or_default().push((school, bill));
+    for ((school, bill), day) in paid_on {
+        let stale = snapshot.bills.get(bill).is_some_and(|view| {
+            view.school_id == *school && view.priced_until.is_some_and(|until| until <= day)
+        });
+        if stale {
+            by_day
+                .entry(day)
+                .or_default()
+                .push((school.clone(), bill.clone()));
+        }
     }
-    Ok(by_day)
+    by_day
 }
 
 fn bills_of<'a>(arrival: &'a Arrival, snapshot: &'a Snapshot) -> Vec<&'a BillId> {

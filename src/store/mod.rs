@@ -5,6 +5,7 @@
 //! rows enter a statement through `ROWS($1: name TYPE, …)`, see [`rows`].
 
 mod cells;
+mod checkpoint;
 mod migrate;
 mod primary;
 mod query;
@@ -182,16 +183,24 @@ impl Db {
             .busy_timeout(BUSY_TIMEOUT)
             // A hot statement is prepared once for each power of two of rows.
             .statement_cache_capacity(512)
-            .pragma("cache_size", "-16000")
-            .pragma("wal_autocheckpoint", "4000");
+            // A payment touches a little of many pages: small ones make for less to write. Of new files.
+            .page_size(2048)
+            .pragma("cache_size", "-48000")
+            // 256 MiB: a brake; see `checkpoint`.
+            .pragma("wal_autocheckpoint", "131072");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
-            .connect_with(options.read_only(false).create_if_missing(false))
+            .connect_with(
+                options
+                    .create_if_missing(false)
+                    .pragma("cache_size", "-8000"),
+            )
             .await?;
+        checkpoint::start(file, &read);
         Ok(Self::Sqlite { read, write })
     }
 

@@ -174,8 +174,7 @@ impl Bench {
             seed: 1,
             tax_token: ids.token(),
             tax_answer_after: Duration::from_secs(1),
-            ipn_interval: Duration::from_secs(1),
-            feed_minute: Duration::from_secs(1),
+            second: Duration::from_secs(1),
             pki: Arc::new(Pki::new(clock.now().unix())?),
         })
         .await?;

@@ -127,29 +127,6 @@ pub fn run(args: &InvoicesArgs) -> Result<ExitCode> {
     })
 }
 
-/// Signed invoices a second on one core beside OpenSSL, for `bench first-light`: `(lines, invoices)`
-/// and the baseline.
-pub fn first_light(time: Duration) -> Result<(u64, Vec<(usize, u64)>)> {
-    const TURNS: u32 = 4;
-    let bench = Bench::new()?;
-    let turn = (time / TURNS).max(Duration::from_secs(1));
-    let mut baseline = Vec::new();
-    let mut ours: [Vec<u64>; LINES.len()] = Default::default();
-    for _ in 0..TURNS {
-        baseline.push(openssl::speed(turn, 1)?);
-        for ((lines, _), values) in LINES.iter().zip(&mut ours) {
-            values.push(bench.sign_on(1, &document(&bench.clock, *lines)?, turn)?);
-        }
-    }
-    let figures = LINES.iter().zip(ours);
-    Ok((
-        median(baseline),
-        figures
-            .map(|((lines, _), values)| (*lines, median(values)))
-            .collect(),
-    ))
-}
-
 struct Bench {
     clock: Clock,
     identity: Identity,
