@@ -169,7 +169,7 @@ impl<'c> Query<'c> {
         debug_assert!(takes_rows(self.literal), "{} takes no batch", self.literal);
         let added = match &mut self.inner {
             Inner::Sqlite(text, values, _) => {
-                let shape = rows.shape();
+                let shape = rows.shape(self.literal);
                 let statement = expanded(self.literal, Some(shape));
                 *text = statement.text;
                 list(values, rows, shape, statement.columns.len())

@@ -1,10 +1,10 @@
 //! Batches of rows as one bound value.
 //!
 //! `ROWS($1: bill_id TEXT, amount BIGINT, paid_at INSTANT, paid_day DAY)` stands in a `FROM` clause
-//! for a table of those columns, once in a statement and on its first placeholder; [`rows`] makes the bound
-//! value. PostgreSQL receives one array a
+//! for a table of those columns, once in a statement; [`rows`] makes the bound value. PostgreSQL receives one array a
 //! column (`UNNEST`), SQLite a `VALUES` list padded to a power of two, so that a prepared statement
-//! serves many batches, and for large batches JSON. The statement around it stays one text.
+//! serves many batches. Where the batch is large, or is not the first value (`$1`), SQLite reads JSON. The
+//! statement around it stays one text.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -49,8 +49,11 @@ impl Rows {
         self.cells.len().checked_div(self.count).unwrap_or(0)
     }
 
-    /// How SQLite is given this batch.
-    pub(super) fn shape(&self) -> Shape {
+    /// How SQLite is given this batch in `literal`.
+    pub(super) fn shape(&self, literal: &str) -> Shape {
+        if !takes_rows_first(literal) {
+            return Shape::Json;
+        }
         let slots = self.count.next_power_of_two();
         if slots * self.width() > Self::LISTED_CELLS_MAX {
             Shape::Json
@@ -103,64 +106,66 @@ pub(super) enum Kind {
 #[derive(Debug)]
 struct Template {
     before: &'static str,
+    /// The number of the batch's placeholder.
+    place: usize,
     columns: Vec<(&'static str, Kind)>,
     behind: &'static str,
 }
 
 impl Template {
     fn parse(literal: &'static str) -> Self {
-        let (before, rest) = literal
-            .split_once("ROWS($1:")
-            .expect("ROWS takes the first placeholder");
+        let (before, rest) = literal.split_once("ROWS($").expect("ROWS($n: …)");
+        let (place, rest) = rest.split_once(':').expect("ROWS names its placeholder");
         let (columns, behind) = rest.split_once(')').expect("ROWS( is closed");
         assert!(!takes_rows(behind), "a statement takes one batch");
         Self {
             before,
+            place: place.parse().expect("a placeholder is $ and a number"),
             columns: columns.split(',').map(column).collect(),
             behind,
         }
     }
 
-    /// One array a column; the placeholders behind move up.
+    /// One array a column; higher placeholders move up.
     fn for_postgres(&self) -> String {
-        let mut text = String::new();
-        let shift = self.columns.len() - 1;
-        push_shifted(&mut text, self.before, shift);
-        push_unnest(&mut text, &self.columns);
-        push_shifted(&mut text, self.behind, shift);
-        text
+        self.around(self.columns.len() - 1, unnest(self.place, &self.columns))
     }
 
     /// Cells are anonymous, since SQLite finds the name of a parameter by walking all named ones, and
-    /// come first; then the number of rows (or the JSON text), then plain values.
+    /// therefore come first; then the number of rows (or the JSON text), then plain values.
     fn for_sqlite(&self, shape: Shape) -> String {
-        let mut text = String::new();
         let shift = match shape {
             Shape::Listed(slots) => slots * self.columns.len(),
             Shape::Json => 0,
         };
-        push_shifted(&mut text, self.before, shift);
-        push_list(&mut text, shift + 1, &self.columns, shape);
-        push_shifted(&mut text, self.behind, shift);
+        self.around(shift, list(self.place + shift, &self.columns, shape))
+    }
+
+    fn around(&self, shift: usize, batch: String) -> String {
+        let mut text = String::new();
+        self.push_shifted(&mut text, self.before, shift);
+        text.push_str(&batch);
+        self.push_shifted(&mut text, self.behind, shift);
         text
     }
-}
 
-/// Appends `part` with its placeholders counted from `shift`.
-fn push_shifted(text: &mut String, part: &str, shift: usize) {
-    let mut rest = part;
-    while let Some((before, behind)) = rest.split_once('$') {
-        text.push_str(before);
-        let end = behind
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(behind.len());
-        let number: usize = behind[..end]
-            .parse()
-            .expect("a placeholder is $ and a number");
-        text.push_str(&format!("${}", number + shift));
-        rest = &behind[end..];
+    /// Appends `part`; placeholders higher than the batch's are moved by `shift`.
+    fn push_shifted(&self, text: &mut String, part: &str, shift: usize) {
+        let mut rest = part;
+        while let Some((before, behind)) = rest.split_once('$') {
+            text.push_str(before);
+            let end = behind
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(behind.len());
+            let number: usize = behind[..end]
+                .parse()
+                .expect("a placeholder is $ and a number");
+            let shift = if number > self.place { shift } else { 0 };
+            text.push_str(&format!("${}", number + shift));
+            rest = &behind[end..];
+        }
+        text.push_str(rest);
     }
-    text.push_str(rest);
 }
 
 fn column(declaration: &'static str) -> (&'static str, Kind) {
@@ -178,7 +183,7 @@ fn column(declaration: &'static str) -> (&'static str, Kind) {
     (name, kind)
 }
 
-fn push_unnest(text: &mut String, columns: &[(&str, Kind)]) {
+fn unnest(first: usize, columns: &[(&str, Kind)]) -> String {
     let named = listed(columns, |place, name, kind| match kind {
         Kind::Text => format!("c{place} COLLATE \"C\" AS {name}"),
         Kind::BigInt => format!("c{place} AS {name}"),
@@ -189,17 +194,15 @@ fn push_unnest(text: &mut String, columns: &[(&str, Kind)]) {
         }
     });
     let arrays = listed(columns, |place, _, kind| match kind {
-        Kind::Text | Kind::Day => format!("${}::TEXT[]", place + 1),
-        Kind::BigInt | Kind::Instant => format!("${}::BIGINT[]", place + 1),
+        Kind::Text | Kind::Day => format!("${}::TEXT[]", first + place),
+        Kind::BigInt | Kind::Instant => format!("${}::BIGINT[]", first + place),
     });
     let aliases = listed(columns, |place, _, _| format!("c{place}"));
-    text.push_str(&format!(
-        "(SELECT {named} FROM UNNEST({arrays}) AS arrays({aliases}))"
-    ));
+    format!("(SELECT {named} FROM UNNEST({arrays}) AS arrays({aliases}))")
 }
 
-fn push_list(text: &mut String, count: usize, columns: &[(&str, Kind)], shape: Shape) {
-    let part = match shape {
+fn list(count: usize, columns: &[(&str, Kind)], shape: Shape) -> String {
+    match shape {
         Shape::Json => {
             let named = listed(columns, |place, name, _| {
                 format!("value ->> {place} AS {name}")
@@ -214,8 +217,7 @@ fn push_list(text: &mut String, count: usize, columns: &[(&str, Kind)], shape: S
             let list = vec![row; slots].join(",");
             format!("(SELECT {named} FROM (VALUES {list}) LIMIT ${count})")
         }
-    };
-    text.push_str(&part);
+    }
 }
 
 fn listed(columns: &[(&str, Kind)], one: impl Fn(usize, &str, Kind) -> String) -> String {
@@ -268,13 +270,20 @@ pub(super) fn takes_rows(literal: &str) -> bool {
     literal.contains("ROWS(")
 }
 
+/// Only as the first value can a batch be a list of anonymous parameters on SQLite; hot statements
+/// take it first.
+fn takes_rows_first(literal: &str) -> bool {
+    literal.contains("ROWS($1:")
+}
+
 /// The text an engine is sent for a batch of one row; for checks of the statements themselves.
 pub fn engine_text(literal: &'static str, engine: Engine) -> &'static str {
     if !takes_rows(literal) {
         return literal;
     }
     let shape = match engine {
-        Engine::Sqlite => Some(Shape::Listed(1)),
+        Engine::Sqlite if takes_rows_first(literal) => Some(Shape::Listed(1)),
+        Engine::Sqlite => Some(Shape::Json),
         Engine::Postgres => None,
     };
     expanded(literal, shape).text
@@ -308,11 +317,27 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_may_follow_other_values() {
+        const LATER: &str = "SELECT $1, $3, a FROM ROWS($2: a TEXT, b BIGINT) AS r";
+        assert_eq!(rows([("x", 1)]).shape(LATER), Shape::Json);
+        assert_eq!(
+            engine_text(LATER, Engine::Sqlite),
+            "SELECT $1, $3, a FROM \
+             (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($2)) AS r"
+        );
+        assert_eq!(
+            engine_text(LATER, Engine::Postgres),
+            "SELECT $1, $4, a FROM (SELECT c0 COLLATE \"C\" AS a, c1 AS b \
+             FROM UNNEST($2::TEXT[], $3::BIGINT[]) AS arrays(c0, c1)) AS r"
+        );
+    }
+
+    #[test]
     fn a_batch_is_listed_until_it_is_large() {
         let batch = rows([("x\"", Some(1)), ("y", None), ("z", Some(3))]);
-        assert_eq!(batch.shape(), Shape::Listed(4));
+        assert_eq!(batch.shape(LITERAL), Shape::Listed(4));
         assert_eq!(batch.json(), r#"[["x\"",1],["y",null],["z",3]]"#);
         assert_eq!(rows::<(i64,)>([]).json(), "[]");
-        assert_eq!(rows((0..20_000).map(|n| (n,))).shape(), Shape::Json);
+        assert_eq!(rows((0..20_000).map(|n| (n,))).shape(LITERAL), Shape::Json);
     }
 }

@@ -135,10 +135,13 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     /// Inside `base`, or the system's folder for temporary files.
-    pub fn new(base: Option<PathBuf>) -> Result<Self> {
-        use std::os::unix::fs::PermissionsExt;
+    pub fn inside(base: Option<PathBuf>) -> Result<Self> {
         let base = base.unwrap_or_else(std::env::temp_dir);
-        let path = base.join(format!("hocphi-bench-{}", std::process::id()));
+        Self::new(base.join(format!("hocphi-bench-{}", std::process::id())))
+    }
+
+    pub fn new(path: PathBuf) -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
         std::fs::create_dir_all(&path)?;
         // The database server runs as another user.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;

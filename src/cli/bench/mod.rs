@@ -83,7 +83,7 @@ async fn measure_callbacks(
     postgres_url: Option<String>,
     folder: Option<PathBuf>,
 ) -> Result<Vec<Figure>> {
-    let folder = Scratch::new(folder)?;
+    let folder = Scratch::inside(folder)?;
     let cluster = Cluster::start(postgres_url, folder.path())?;
     eprintln!("pgbench …");
     let (clients, transactions) = cluster.pgbench(seconds)?;

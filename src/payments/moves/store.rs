@@ -562,14 +562,15 @@ pub(super) async fn bills_named(
     named: &[String],
 ) -> Result<Vec<(String, BillId)>, StoreError> {
     tx.sql(
-        "SELECT r.name, b.bill_id
-           FROM ROWS($2: name TEXT) AS r
-           JOIN fee_bill b ON b.bill_code = r.name
+        "WITH asked AS (SELECT r.name FROM ROWS($2: name TEXT) AS r)
+         SELECT asked.name, b.bill_id
+           FROM asked
+           JOIN fee_bill b ON b.bill_code = asked.name
           WHERE b.school_id = $1
          UNION
-         SELECT r.name, b.bill_id
-           FROM ROWS($2: name TEXT) AS r
-           JOIN fee_bill b ON b.school_id = $1 AND b.bill_id = r.name",
+         SELECT asked.name, b.bill_id
+           FROM asked
+           JOIN fee_bill b ON b.school_id = $1 AND b.bill_id = asked.name",
     )
     .bind(school.clone())
     .bind(rows(named.iter().map(|name| (name,))))

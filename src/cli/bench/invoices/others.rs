@@ -43,13 +43,13 @@ impl Stage {
             ("SignInvoices.java", include_bytes!("SignInvoices.java")),
             ("sign_invoices.py", include_bytes!("sign_invoices.py")),
         ] {
-            fs::write(folder.0.join(name), bytes)?;
+            fs::write(folder.path().join(name), bytes)?;
         }
         Ok(Self(folder))
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.0.0.join(name)
+        self.0.path().join(name)
     }
 
     /// Documents a second; `None` where the program or a package is not there.
