@@ -52,8 +52,10 @@ impl Alepay {
         let (code, message) = match event.outcome {
             Outcome::Paid => ("000", "Thành công"),
             Outcome::Cancelled => ("126", "Khách hàng huỷ giao dịch"),
-            Outcome::Pending | Outcome::Suspect => ("150", "Giao dịch chờ duyệt"),
-            Outcome::Failed | Outcome::Outgoing => ("134", "Thẻ không đủ tiền"),
+            Outcome::Pending | Outcome::Suspect | Outcome::Authorized => {
+                ("150", "Giao dịch chờ duyệt")
+            }
+            Outcome::Failed | Outcome::Outgoing | Outcome::Reversed => ("134", "Thẻ không đủ tiền"),
         };
         json!({
             "code": code,

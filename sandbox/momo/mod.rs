@@ -110,7 +110,8 @@ impl Momo {
 fn result(outcome: Outcome) -> (i64, &'static str) {
     match outcome {
         Outcome::Paid => (0, "Thành công."),
-        Outcome::Failed | Outcome::Outgoing => (
+        Outcome::Authorized => (9000, "Giao dịch đã được xác nhận thành công."),
+        Outcome::Failed | Outcome::Outgoing | Outcome::Reversed => (
             1001,
             "Giao dịch thất bại do tài khoản người dùng không đủ tiền.",
         ),
@@ -152,6 +153,7 @@ impl Peer for Momo {
                 Outcome::Failed,
                 Outcome::Cancelled,
                 Outcome::Pending,
+                Outcome::Authorized,
             ],
             names_merchant: true,
             names_currency: false,

@@ -63,8 +63,10 @@ impl NinePay {
         let (status, error, reason) = match event.outcome {
             Outcome::Paid => (5, "000", None),
             Outcome::Cancelled => (8, "008", Some("Khách hàng huỷ giao dịch")),
-            Outcome::Pending | Outcome::Suspect => (2, "002", None),
-            Outcome::Failed | Outcome::Outgoing => (6, "006", Some("Không đủ tiền")),
+            Outcome::Pending | Outcome::Suspect | Outcome::Authorized => (2, "002", None),
+            Outcome::Failed | Outcome::Outgoing | Outcome::Reversed => {
+                (6, "006", Some("Không đủ tiền"))
+            }
         };
         let result = json!({
             "amount": event.amount,

@@ -106,8 +106,8 @@ fn result(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Paid => ("0", "Approved"),
         Outcome::Cancelled => ("99", "Canceled"),
-        Outcome::Pending | Outcome::Suspect => ("300", "Pending"),
-        Outcome::Failed | Outcome::Outgoing => ("21", "Insufficient fund"),
+        Outcome::Pending | Outcome::Suspect | Outcome::Authorized => ("300", "Pending"),
+        Outcome::Failed | Outcome::Outgoing | Outcome::Reversed => ("21", "Insufficient fund"),
     }
 }
 

@@ -13,6 +13,10 @@ pub enum Outcome {
     Pending,
     /// Debited but suspected; a person decides.
     Suspect,
+    /// Held for us, not yet ours.
+    Authorized,
+    /// A payment told before was taken back; the event carries its number.
+    Reversed,
     /// Money left the account: nothing that pays us.
     Outgoing,
 }

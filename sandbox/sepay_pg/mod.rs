@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -11,8 +13,8 @@ use serde_json::{Value, json};
 use crate::digest::hmac_sha256;
 use crate::peer::counter::{self, Counter};
 use crate::peer::{
-    Abilities, Book, Checkout, Event, Field, Order, OrderState, Outcome, Peer, Place, RawRequest,
-    RawResponse, Reading, Schedule, Served, plain,
+    Abilities, Announced, Book, Checkout, Event, Field, Order, OrderState, Outcome, Peer, Place,
+    RawRequest, RawResponse, Reading, Reply, Schedule, Served, plain,
 };
 use crate::{forms, moment};
 
@@ -122,6 +124,32 @@ impl SepayPg {
         }
     }
 
+    /// The notice that follows a void.
+    fn voided(
+        &self,
+        request: &RawRequest,
+        served: &Served,
+        rest: &str,
+        now: i64,
+    ) -> Option<Announced> {
+        let done = matches!(&served.reply, Reply::Answer(answer) if answer.is_success());
+        if !done || rest != "/voidTransaction" {
+            return None;
+        }
+        let order = self
+            .book
+            .order(&plain(&request.json()?["order_invoice_number"]))?;
+        let event = Event::paid(&order.reference, order.amount, order.paid_number(), now)
+            .ending(Outcome::Reversed)
+            .about(&order.info);
+        Some(Announced {
+            address: None,
+            event,
+            copies: 1,
+            delay: Duration::ZERO,
+        })
+    }
+
     /// Cancels an open order, or voids a paid one: all of its money goes back.
     fn end(&self, reference: &str, from: OrderState, now: i64) -> RawResponse {
         let Some(order) = self.book.order(reference) else {
@@ -224,7 +252,7 @@ impl Peer for SepayPg {
             queries: true,
             lists: false,
             refunds: false,
-            reports: &[Outcome::Paid],
+            reports: &[Outcome::Paid, Outcome::Reversed],
             names_merchant: false,
             names_currency: true,
             signs: false,
@@ -240,13 +268,18 @@ impl Peer for SepayPg {
 
     fn notice(&self, event: &Event) -> RawRequest {
         let method = event.echoed("payment_method").unwrap_or("BANK_TRANSFER");
+        let (kind, order_status, transaction_type) = if event.outcome == Outcome::Reversed {
+            ("TRANSACTION_VOID", "CANCELLED", "VOID")
+        } else {
+            ("ORDER_PAID", "CAPTURED", "PAYMENT")
+        };
         let body = json!({
             "timestamp": event.sent_at,
-            "notification_type": "ORDER_PAID",
+            "notification_type": kind,
             "order": {
                 "id": format!("00000000-0000-4000-8000-{:012}", event.transaction),
                 "order_id": format!("SBX-{}", event.reference),
-                "order_status": "CAPTURED",
+                "order_status": order_status,
                 "order_currency": event.currency(),
                 "order_amount": format!("{}.00", event.amount),
                 "order_invoice_number": event.reference,
@@ -257,7 +290,7 @@ impl Peer for SepayPg {
                 "id": format!("10000000-0000-4000-8000-{:012}", event.transaction),
                 "payment_method": method,
                 "transaction_id": self.transaction_id(event),
-                "transaction_type": "PAYMENT",
+                "transaction_type": transaction_type,
                 "transaction_date": moment::spaced(event.at),
                 "transaction_status": "APPROVED",
                 "transaction_amount": event.amount.to_string(),
@@ -319,7 +352,11 @@ impl Peer for SepayPg {
             return self.checkout(request, base_url, now);
         }
         if let Some(rest) = request.path.strip_prefix("/v1/order") {
-            return Served::answer(self.orders(request, rest, now));
+            let mut served = Served::answer(self.orders(request, rest, now));
+            served
+                .notices
+                .extend(self.voided(request, &served, rest, now));
+            return served;
         }
         counter::serve(self, &counter, request, base_url, now)
             .unwrap_or_else(|| Served::answer(RawResponse::text(404, "not found")))

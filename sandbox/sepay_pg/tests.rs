@@ -1,5 +1,4 @@
 use super::*;
-use crate::peer::Reply;
 use crate::vectors;
 
 const NOW: i64 = 1_795_538_645;

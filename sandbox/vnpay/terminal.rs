@@ -108,7 +108,9 @@ fn codes(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::Paid => ("00", "00"),
         Outcome::Cancelled => ("24", "02"),
         Outcome::Failed | Outcome::Outgoing => ("51", "02"),
-        Outcome::Pending => ("00", "01"),
+        // Debited at the bank, not successful at VNPAY.
+        Outcome::Reversed => ("99", "04"),
+        Outcome::Pending | Outcome::Authorized => ("00", "01"),
         Outcome::Suspect => ("07", "07"),
     }
 }
@@ -150,6 +152,7 @@ impl Peer for Terminal {
                 Outcome::Cancelled,
                 Outcome::Pending,
                 Outcome::Suspect,
+                Outcome::Reversed,
             ],
             names_merchant: true,
             names_currency: false,
@@ -169,7 +172,10 @@ impl Peer for Terminal {
     }
 
     fn transaction_id(&self, event: &Event) -> String {
-        if matches!(event.outcome, Outcome::Paid | Outcome::Suspect) {
+        if matches!(
+            event.outcome,
+            Outcome::Paid | Outcome::Suspect | Outcome::Reversed
+        ) {
             event.transaction.to_string()
         } else {
             "0".to_owned()
