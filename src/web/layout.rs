@@ -64,10 +64,12 @@ impl Shell {
     /// The colour of a stored state, as a class of the style sheet.
     pub fn tone(&self, stored: &str) -> &'static str {
         match stored {
-            "PAID" | "CODED" | "RESOLVED" | "NOTHING_DUE" | "PUBLISHED" => "good",
-            "PARTIAL" | "NUMBERED" | "SIGNED" | "SENT" => "wait",
-            "REFUSED" => "bad",
-            "OPEN" | "DRAFT" => "warn",
+            "PAID" | "CODED" | "RESOLVED" | "NOTHING_DUE" | "PUBLISHED" | "SETTLED" | "DONE"
+            | "CLOSED" => "good",
+            "PARTIAL" | "NUMBERED" | "SIGNED" | "SENT" | "CLAIMED" | "CONFIRMED" | "REQUESTED"
+            | "WAITING" => "wait",
+            "REFUSED" | "REVERSED" | "FAILED" => "bad",
+            "OPEN" | "DRAFT" | "UNKNOWN" => "warn",
             _ => "plain",
         }
     }

@@ -11,9 +11,10 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
-    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, RoundPage, RoundsPage,
-    SuspensePage,
+    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage,
+    RoundPage, RoundsPage, SuspenseItemPage, SuspensePage,
 };
+use crate::refunds::pages::{NewRefundPage, RefundPage, RefundsPage};
 use crate::reports::pages::OfficePage;
 use crate::schools::pages::ImportPage;
 
@@ -47,6 +48,17 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("bill-detail", BillDetailPage::samples(&bills), &mut all);
     let suspense = accountant("/ke-toan/suspense");
     rendered("suspense", SuspensePage::samples(&suspense), &mut all);
+    rendered(
+        "suspense-item",
+        SuspenseItemPage::samples(&suspense),
+        &mut all,
+    );
+    rendered("review", ReviewPage::samples(&suspense), &mut all);
+    rendered("review-item", ReviewItemPage::samples(&suspense), &mut all);
+    let refunds = accountant("/ke-toan/refunds");
+    rendered("refunds", RefundsPage::samples(&refunds), &mut all);
+    rendered("refund-new", NewRefundPage::samples(&refunds), &mut all);
+    rendered("refund", RefundPage::samples(&refunds), &mut all);
     let rounds = accountant("/ke-toan/rounds");
     rendered("rounds", RoundsPage::samples(&rounds), &mut all);
     rendered("round", RoundPage::samples(&rounds), &mut all);

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::problems::{Problem, check_once};
 use super::receipts::sample_receipts;
 use super::store::{self, Receipt};
 use crate::fees::pages::store as fee_store;
@@ -15,6 +16,8 @@ use crate::fees::service::price_for_today;
 use crate::fees::vocabulary::BillState;
 use crate::ids::{BillId, PaymentId};
 use crate::money::{self, Vnd};
+use crate::payments::evidence_store::{self, Evidence, EvidenceKind, Step};
+use crate::payments::moves::service::{Asked, use_credit};
 use crate::payments::service::{PayError, record_cash};
 use crate::schools::text::clean;
 use crate::web::Web;
@@ -39,6 +42,11 @@ pub struct BillDetailPage {
     pub cash: CashForm,
     /// Why cash was not taken.
     pub problem: Option<CashProblem>,
+    /// What the bill's pupil has in credit.
+    pub credit: Vnd,
+    /// Why credit was not used.
+    pub credit_problem: Option<Problem>,
+    pub evidence: Vec<Evidence>,
 }
 
 /// `POST /ke-toan/bills/{bill_id}/cash`, as typed.
@@ -99,6 +107,9 @@ impl BillDetailPage {
             receipts: store::receipts_of_bill(db, school, bill_id).await?,
             cash: CashForm::default(),
             problem: None,
+            credit: store::credit_of_bill(db, school, bill_id).await?,
+            credit_problem: None,
+            evidence: evidence_store::of_bill(db, school, bill_id).await?,
             bill,
             shell: shell.clone(),
         };
@@ -120,6 +131,15 @@ impl BillDetailPage {
 
     fn rest(&self) -> Vnd {
         self.bill.amount_due - self.bill.amount_paid
+    }
+
+    /// What credit can settle at most.
+    fn usable_credit(&self) -> Vnd {
+        self.credit.min(self.rest())
+    }
+
+    fn uses_credit(&self) -> bool {
+        self.takes_money() && self.credit.is_positive()
     }
 
     fn takes_money(&self) -> bool {
@@ -158,12 +178,22 @@ impl BillDetailPage {
             receipts: Vec::new(),
             cash: CashForm::default(),
             problem: None,
+            credit: Vnd::new(26_900),
+            credit_problem: None,
+            evidence: vec![Evidence {
+                step: Step::Claimed,
+                kind: EvidenceKind::Checkout,
+                reference: "HPZ37MTFCKQPG-4k3f9a2b".to_owned(),
+                noted_at: crate::clock::Instant::parse_local_iso("2026-11-23T09:15:04")
+                    .expect("a moment"),
+            }],
         };
         unpaid.cash = unpaid.fresh_cash("0123456789abcdefghjkmnpqrstvwxyz".to_owned());
         let mut refused = unpaid.clone();
         refused.cash.amount = "68.31.00".to_owned();
         refused.cash.note = "Bà ngoại nộp".to_owned();
         refused.problem = Some(CashProblem::AmountUnreadable);
+        refused.credit_problem = Some(Problem::typed(shell.t("move-no-credit")));
         let mut paid = unpaid.clone();
         paid.bill.state = BillState::Paid;
         paid.bill.amount_paid = paid.bill.amount_due;
@@ -180,6 +210,59 @@ pub(super) async fn show(
     Path(bill_id): Path<BillId>,
 ) -> Result<Response, PageError> {
     page(&BillDetailPage::load(&web, &accountant, &bill_id).await?)
+}
+
+/// `POST /ke-toan/bills/{bill_id}/credit`, as typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct CreditForm {
+    #[serde(default)]
+    form_token: String,
+    #[serde(default)]
+    once: String,
+    #[serde(default)]
+    amount: String,
+}
+
+/// Uses the pupil's credit for the bill.
+pub(super) async fn take_credit(
+    State(web): State<Web>,
+    accountant: Accountant,
+    Path(bill_id): Path<BillId>,
+    Form(form): Form<CreditForm>,
+) -> Result<Response, PageError> {
+    accountant.shell.check_form(&form.form_token)?;
+    check_once(&form.once)?;
+    let language = accountant.shell.language;
+    let problem = match money::typed(&form.amount).filter(|amount| amount.is_positive()) {
+        None => Problem::typed(language.t("cash-amount-unreadable")),
+        Some(amount) => {
+            let asked = Asked {
+                request: form.once.clone(),
+                by: accountant.user_id.to_string(),
+                reason: language.t("credit-use"),
+            };
+            match use_credit(
+                &web.app,
+                &accountant.school_id,
+                &bill_id,
+                Some(amount),
+                asked,
+            )
+            .await
+            {
+                Ok(moved) => {
+                    tracing::info!(user.id = %accountant.user_id, move.id = %moved.move_id, "credit used");
+                    let there = format!("/ke-toan/bills/{bill_id}");
+                    return Ok(Redirect::to(&there).into_response());
+                }
+                Err(error) => Problem::of(error, language, &web.app.db).await?,
+            }
+        }
+    };
+    let mut shown = BillDetailPage::load(&web, &accountant, &bill_id).await?;
+    let status = problem.status;
+    shown.credit_problem = Some(problem);
+    Ok((status, page(&shown)?).into_response())
 }
 
 /// Leads to the receipt, also when the form was sent before.

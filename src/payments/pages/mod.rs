@@ -4,18 +4,23 @@
 mod bill_detail;
 mod bills;
 mod overview;
+pub mod problems;
 mod receipts;
+mod review;
 mod round_form;
 mod rounds;
 pub mod store;
 mod suspense;
+mod suspense_item;
 
 pub use bill_detail::BillDetailPage;
 pub use bills::BillsPage;
 pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
+pub use review::{ReviewItemPage, ReviewPage};
 pub use rounds::{RoundPage, RoundsPage};
 pub use suspense::SuspensePage;
+pub use suspense_item::SuspenseItemPage;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -36,13 +41,32 @@ pub fn routes() -> Router<Web> {
         .route("/ke-toan", get(overview::show))
         .route("/ke-toan/receipts", get(receipts::list))
         .route("/ke-toan/receipts/{payment_id}", get(receipts::show))
+        .route("/ke-toan/receipts/{payment_id}/undo", post(receipts::undo))
+        .route(
+            "/ke-toan/receipts/{payment_id}/settle",
+            post(receipts::note_settlement),
+        )
         .route("/ke-toan/bills", get(bills::list))
         .route("/ke-toan/bills/{bill_id}", get(bill_detail::show))
         .route(
             "/ke-toan/bills/{bill_id}/cash",
             post(bill_detail::take_cash),
         )
+        .route(
+            "/ke-toan/bills/{bill_id}/credit",
+            post(bill_detail::take_credit),
+        )
         .route("/ke-toan/suspense", get(suspense::list))
+        .route("/ke-toan/suspense/{payment_id}", get(suspense_item::show))
+        .route(
+            "/ke-toan/suspense/{payment_id}/assign",
+            post(suspense_item::assign),
+        )
+        .route("/ke-toan/review", get(review::list))
+        .route(
+            "/ke-toan/review/{review_id}",
+            get(review::show).post(review::close),
+        )
         .route("/ke-toan/rounds", get(rounds::list).post(rounds::create))
         .route("/ke-toan/rounds/{round_id}", get(rounds::show))
         .route("/ke-toan/rounds/{round_id}/publish", post(rounds::publish))
@@ -93,7 +117,7 @@ pub struct Pager {
 
 impl Pager {
     /// Cuts the surplus row off, which says whether there is a next page.
-    fn of<T>(rows: &mut Vec<T>, base: String, page: i64) -> Self {
+    pub(crate) fn of<T>(rows: &mut Vec<T>, base: String, page: i64) -> Self {
         let shown = usize::try_from(store::PAGE_ROWS).unwrap_or(usize::MAX);
         let has_next = rows.len() > shown;
         rows.truncate(shown);
@@ -117,7 +141,7 @@ impl Pager {
 }
 
 /// A page number of an address, from 0; not so deep that the database counts for ever.
-fn page_number(asked: Option<i64>) -> i64 {
+pub(crate) fn page_number(asked: Option<i64>) -> i64 {
     const PAGES_MAX: i64 = 2_000;
     asked.unwrap_or(0).clamp(0, PAGES_MAX)
 }
@@ -144,6 +168,39 @@ mod tests {
             ("invoice", "NUMBERED SIGNED SENT CODED REFUSED"),
             ("round", "DRAFT PUBLISHED"),
             ("suspense-state", "OPEN RESOLVED"),
+            ("payment-state", "CLAIMED CONFIRMED SETTLED REVERSED"),
+            ("standing", "PART_REVERSED REVERSED"),
+            (
+                "evidence",
+                "CHECKOUT RETURN_PAGE PENDING_NOTICE PENDING_QUERY PROVIDER_NOTICE PROVIDER_QUERY \
+                 BANK_CREDIT CASH_TAKEN SETTLEMENT_LINE ACCOUNTANT",
+            ),
+            (
+                "entry",
+                "PAYMENT_RECEIVED PAYMENT_TAKEN_BACK PAYMENT_SETTLED SUSPENSE_ASSIGNED CREDIT_USED \
+                 REFUND_REQUESTED REFUND_PAID REFUND_CANCELLED",
+            ),
+            ("review-kind", "NOTICE_CONFLICT REVERSAL"),
+            (
+                "review-why",
+                "OTHER_MEANING ORIGINAL_UNKNOWN SEVERAL_ORIGINALS AMOUNT_UNKNOWN MORE_THAN_HELD \
+                 CREDIT_USED",
+            ),
+            ("review-state", "OPEN CLOSED"),
+            (
+                "review-verdict",
+                "FIRST_HOLDS SECOND_HOLDS TAKEN_BACK DISMISSED",
+            ),
+            (
+                "notice-status",
+                "PAID FAILED PENDING AUTHORIZED REVIEW REVERSED REFUNDED EXPIRED IGNORED UNKNOWN",
+            ),
+            ("refund-state", "REQUESTED SENT DONE FAILED UNKNOWN"),
+            ("refund-source", "CREDIT SUSPENSE BILL_LINE"),
+            ("refund-way", "CASH BANK_TRANSFER PROVIDER"),
+            ("refund-charge", "STAYS FALLS"),
+            ("refund-document", "NONE WAITING DONE FAILED"),
+            ("refund-step", "SEND PAID FAIL LOSE_SIGHT"),
             (
                 "suspense",
                 "NO_REFERENCE UNKNOWN_REFERENCE SEVERAL_BILLS OTHER_SCHOOL AMOUNT_DIFFERS",

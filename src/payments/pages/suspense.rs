@@ -10,6 +10,7 @@ use super::{Pager, page_number};
 use crate::clock::Instant;
 use crate::ids::PaymentId;
 use crate::money::Vnd;
+use crate::payments::review::store::open_count;
 use crate::web::Web;
 use crate::web::errors::PageError;
 use crate::web::layout::{Shell, page};
@@ -22,6 +23,8 @@ pub struct SuspensePage {
     pub shell: Shell,
     pub rows: Vec<SuspenseRow>,
     pub notices: Vec<HeldNotice>,
+    /// Items that wait for a person elsewhere.
+    pub reviews: i64,
     pub pager: Pager,
 }
 
@@ -72,11 +75,13 @@ impl SuspensePage {
                 conflicts: 0,
                 received_at: Instant::parse_local_iso("2026-11-23T09:15:04").expect("a moment"),
             }],
+            reviews: 2,
             pager: Pager::default(),
         };
         let nothing = Self {
             rows: Vec::new(),
             notices: Vec::new(),
+            reviews: 0,
             ..found.clone()
         };
         vec![found, nothing]
@@ -97,10 +102,12 @@ pub(super) async fn list(
     let mut rows = store::suspense(&web.app.db, &accountant.school_id, number).await?;
     let pager = Pager::of(&mut rows, "?".to_owned(), number);
     let notices = store::held_notices(&web.app.db, &accountant.school_id).await?;
+    let reviews = open_count(&web.app.db, &accountant.school_id).await?;
     page(&SuspensePage {
         shell: accountant.shell,
         rows,
         notices,
+        reviews,
         pager,
     })
 }

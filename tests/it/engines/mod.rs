@@ -3,6 +3,7 @@
 mod fees;
 mod imports;
 mod ledger;
+mod money_forms;
 mod moves;
 mod pages;
 mod people;

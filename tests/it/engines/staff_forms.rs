@@ -11,12 +11,17 @@ use super::pages::{Answer, app, get, send, session, two_schools};
 use crate::support::accounts;
 
 /// The value of a hidden field of a page.
-fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
+pub(super) fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
     let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
     field.and_then(|rest| rest.split('"').next()).unwrap()
 }
 
-async fn post(router: &Router, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) async fn post(
+    router: &Router,
+    path: &str,
+    cookie: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
     let body = fields
         .iter()
         .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
