@@ -593,11 +593,12 @@ pub async fn candidates(
     amount: Vnd,
 ) -> Result<Vec<Candidate>, StoreError> {
     db.sql(
-        "SELECT c.bill_id, c.bill_code, c.pupil_name, c.class_name, c.rest, c.named
+        "WITH asked AS (SELECT r.code FROM ROWS($2: code TEXT) AS r)
+         SELECT c.bill_id, c.bill_code, c.pupil_name, c.class_name, c.rest, c.named
            FROM (SELECT b.bill_id, b.bill_code, b.pupil_name, b.class_name,
                         b.amount_due - b.amount_paid AS rest, CAST(1 AS BIGINT) AS named
-                   FROM ROWS($2: code TEXT) AS r
-                   JOIN fee_bill b ON b.bill_code = r.code
+                   FROM asked
+                   JOIN fee_bill b ON b.bill_code = asked.code
                   WHERE b.school_id = $1 AND b.state IN ('OPEN', 'PARTIAL')
                  UNION ALL
                  SELECT b.bill_id, b.bill_code, b.pupil_name, b.class_name,
@@ -605,7 +606,7 @@ pub async fn candidates(
                    FROM fee_bill b
                   WHERE b.school_id = $1 AND b.state IN ('OPEN', 'PARTIAL')
                     AND b.amount_due - b.amount_paid = $3
-                    AND b.bill_code NOT IN (SELECT r.code FROM ROWS($2: code TEXT) AS r)) AS c
+                    AND b.bill_code NOT IN (SELECT asked.code FROM asked)) AS c
           ORDER BY c.named DESC, c.class_name, c.pupil_name, c.bill_id
           LIMIT 12",
     )
