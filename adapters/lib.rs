@@ -6,6 +6,7 @@ pub mod contract;
 pub mod kit;
 pub mod recipe;
 mod registry;
+pub mod scaffold;
 pub mod tax;
 #[cfg(test)]
 mod tests;

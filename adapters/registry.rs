@@ -1,5 +1,6 @@
 //! Which providers there are: those shipped, and folders added by who runs the program.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,12 @@ use crate::recipe::{RECIPE_BYTES_MAX, Recipe, RecipeFault};
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
-        /// Folder name, file name in faults, text.
-        const SHIPPED: &[(&str, &str, &str)] = &[$((
+        /// Folder name, file name in faults, recipe, vectors.
+        const SHIPPED: &[(&str, &str, &str, &str)] = &[$((
             $name,
             concat!("adapters/", $name, "/adapter.toml"),
             include_str!(concat!($name, "/adapter.toml")),
+            include_str!(concat!($name, "/vectors.json")),
         )),*];
     };
 }
@@ -78,7 +80,7 @@ impl Registry {
     /// The providers that are part of the program.
     pub fn builtin() -> Self {
         let mut registry = Self::default();
-        for &(folder, file, text) in SHIPPED {
+        for &(folder, file, text, _) in SHIPPED {
             registry.add(folder, file, text, Origin::Shipped);
         }
         registry
@@ -132,6 +134,25 @@ impl Registry {
     /// The entry of this name, whether it is on or not.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
+    }
+
+    /// The vectors that belong to a provider: those shipped with it, or those of its folder.
+    ///
+    /// # Errors
+    /// The file of a folder cannot be read.
+    pub fn vectors(&self, name: &str) -> std::io::Result<Option<Cow<'static, str>>> {
+        match self.entries.get(name).map(|entry| &entry.origin) {
+            None => Ok(None),
+            Some(Origin::Shipped) => Ok(SHIPPED
+                .iter()
+                .find(|(folder, ..)| *folder == name)
+                .map(|(.., vectors)| Cow::Borrowed(*vectors))),
+            Some(Origin::Folder(folder)) => match fs::read_to_string(folder.join("vectors.json")) {
+                Ok(text) => Ok(Some(Cow::Owned(text))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Switches an experimental provider on. `false` when there is none of this name.

@@ -16,6 +16,8 @@ pub struct Inspection {
     pub signature: Option<String>,
     /// The signature it carries, without prefix.
     pub given: Option<String>,
+    /// How the signature is made, such as `hmac-sha512`.
+    pub digest: Option<&'static str>,
     /// What the message says.
     pub claimed: Claimed,
     /// What each item of a batch says; empty for a message of one.

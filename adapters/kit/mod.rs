@@ -5,6 +5,7 @@
 //! ignored, members that are absent are not compared.
 
 mod compare;
+pub mod hostile;
 mod vector;
 
 use serde_json::Value;
@@ -67,6 +68,39 @@ pub fn run(adapter: &dyn Adapter, text: &str) -> Result<Vec<VectorResult>, Vecto
             }
         })
         .collect())
+}
+
+/// A genuine signed notice of a vector file, to measure with.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub flow: Flow,
+    pub inbound: Inbound,
+    pub credentials: Credentials,
+    /// How it is signed, such as `hmac-sha512`.
+    pub digest: Option<&'static str>,
+}
+
+/// The genuine signed notices of a vector file.
+///
+/// # Errors
+/// [`VectorFileError`] when the text is not a vector file.
+pub fn samples(adapter: &dyn Adapter, text: &str) -> Result<Vec<Sample>, VectorFileError> {
+    let vectors = vector::read(text)?;
+    let samples = vectors.iter().filter_map(|vector| {
+        let flow = Flow::from_code(&vector.flow).filter(|flow| flow.is_notice())?;
+        let (inbound, credentials) = (vector.inbound(), vector.credentials());
+        adapter.read_notice(flow, &inbound, &credentials).ok()?;
+        let inspection = adapter.inspect(flow, &inbound, &credentials);
+        inspection.canonical.as_ref()?;
+        // Returns are for browsers; what is measured is what providers send.
+        (flow != Flow::Return).then_some(Sample {
+            flow,
+            inbound,
+            credentials,
+            digest: inspection.digest,
+        })
+    });
+    Ok(samples.collect())
 }
 
 fn play(adapter: &dyn Adapter, vector: &Vector) -> Vec<Difference> {

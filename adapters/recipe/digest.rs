@@ -34,6 +34,21 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
+    /// The name recipes use.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::HmacSha1 => "hmac-sha1",
+            Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha512 => "hmac-sha512",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+            Self::RsaSha256 => "rsa-sha256",
+            Self::EcdsaSha256 => "ecdsa-sha256",
+        }
+    }
+
     /// Plain digests need no key: the secret stands in the text.
     pub(super) const fn is_keyed(self) -> bool {
         !matches!(self, Self::Md5 | Self::Sha1 | Self::Sha256 | Self::Sha512)

@@ -109,26 +109,48 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// A number as JavaScript prints it; `None` for what is no number.
+/// Digits JavaScript keeps of every number; of longer ones it rounds the rest away.
+const EXACT_DIGITS: usize = 15;
+
+/// A number as JavaScript prints it (ECMA-262, Number::toString). `None` for what is no JSON number and
+/// for one with more digits than JavaScript keeps: nobody knows what its signer made of it.
 pub(super) fn javascript_number(raw: &str) -> Option<String> {
-    let digits = raw.strip_prefix('-').unwrap_or(raw);
-    let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if whole && digits.len() <= 15 && digits != "0" {
-        return Some(raw.to_owned());
+    let (sign, rest) = raw.strip_prefix('-').map_or(("", raw), |rest| ("-", rest));
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !plain(whole) || !plain(fraction) {
+        return None;
     }
-    let number: f64 = raw.parse().ok().filter(|number: &f64| number.is_finite())?;
-    if number == 0.0 {
+    let written = format!("{whole}{fraction}");
+    let leading = written.len() - written.trim_start_matches('0').len();
+    let digits = written.trim_matches('0');
+    if digits.is_empty() {
         return Some("0".to_owned());
     }
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e')?;
-    let exponent: i32 = exponent.parse().ok()?;
-    Some(if (-6..21).contains(&exponent) {
-        format!("{number}")
+    if digits.len() > EXACT_DIGITS {
+        return None;
+    }
+    let count = i64::try_from(digits.len()).ok()?;
+    // The number is 0.digits × 10^point.
+    let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
+    let point = point.checked_add(exponent.parse().ok()?)?;
+    let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
+    let text = if count <= point && point <= 21 {
+        format!("{digits}{}", zeros(point - count))
+    } else if 0 < point && point <= 21 {
+        let (before, after) = digits.split_at(usize::try_from(point).ok()?);
+        format!("{before}.{after}")
+    } else if -6 < point && point <= 0 {
+        format!("0.{}{digits}", zeros(-point))
     } else {
-        let sign = if exponent < 0 { "" } else { "+" };
-        format!("{mantissa}e{sign}{exponent}")
-    })
+        let power = point - 1;
+        let plus = if power < 0 { "" } else { "+" };
+        let (first, more) = digits.split_at(1);
+        let dot = if more.is_empty() { "" } else { "." };
+        format!("{first}{dot}{more}e{plus}{power}")
+    };
+    Some(format!("{sign}{text}"))
 }
 
 /// The members of an object in the order they stand.
@@ -215,17 +237,22 @@ mod tests {
     #[test]
     fn numbers_print_as_in_javascript() {
         for (raw, printed) in [
-            ("1250000", "1250000"),
-            ("1.0", "1"),
-            ("1e3", "1000"),
-            ("0.5", "0.5"),
-            ("-0", "0"),
-            ("1e21", "1e+21"),
-            ("12345678901234567890", "12345678901234567000"),
-            ("1e-7", "1e-7"),
-            ("0.000001", "0.000001"),
+            ("1250000", Some("1250000")),
+            ("1.0", Some("1")),
+            ("1e3", Some("1000")),
+            ("12.50", Some("12.5")),
+            ("0.5", Some("0.5")),
+            ("-0", Some("0")),
+            ("-1.5E1", Some("-15")),
+            ("1e21", Some("1e+21")),
+            ("1e20", Some("100000000000000000000")),
+            ("1e-7", Some("1e-7")),
+            ("1.25e-7", Some("1.25e-7")),
+            ("0.000001", Some("0.000001")),
+            ("12345678901234567890", None),
+            ("1e99999999999999999999", None),
         ] {
-            assert_eq!(javascript_number(raw).as_deref(), Some(printed), "{raw}");
+            assert_eq!(javascript_number(raw).as_deref(), printed, "{raw}");
         }
     }
 }

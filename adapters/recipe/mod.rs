@@ -124,6 +124,7 @@ impl Recipe {
         inspection.canonical = Some(explained.text.canonical(is_secret));
         inspection.signature = explained.signature;
         inspection.given = explained.given;
+        inspection.digest = Some(explained.digest);
     }
 
     fn inspect_message(
@@ -296,6 +297,10 @@ impl Adapter for Recipe {
                 text,
                 signature: built.signature,
                 given: None,
+                digest: plan
+                    .signature
+                    .as_ref()
+                    .map_or("none", |signature| signature.algorithm.name()),
             };
             self.shown(Some(explained), &mut inspection);
         }

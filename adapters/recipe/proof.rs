@@ -86,6 +86,7 @@ pub(super) struct Explained {
     pub(super) text: Text,
     pub(super) signature: Option<String>,
     pub(super) given: Option<String>,
+    pub(super) digest: &'static str,
 }
 
 /// By the way [`check`] takes; `None` where a static key proves the message.
@@ -322,6 +323,7 @@ pub(super) fn explain_signature(
         text,
         signature,
         given,
+        digest: plan.algorithm.name(),
     })
 }
 
