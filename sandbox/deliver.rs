@@ -100,7 +100,7 @@ impl Notice {
 
     /// A genuine notice as it is sent anew: providers stamp every delivery, since receivers refuse
     /// old stamps. A spoiled one is repeated as it is.
-    fn stamped(&self, now: i64) -> Self {
+    pub fn stamped(&self, now: i64) -> Self {
         if self.genuine {
             Self::new(
                 self.peer.clone(),

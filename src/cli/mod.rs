@@ -4,9 +4,13 @@ mod adapters;
 #[cfg(feature = "sandbox")]
 mod bench;
 #[cfg(feature = "sandbox")]
+mod crash;
+mod db;
+#[cfg(feature = "sandbox")]
 mod demo;
 mod import;
 mod invoice;
+mod jobs;
 mod key;
 mod ledger;
 mod lines;
@@ -36,8 +40,12 @@ enum Command {
     Demo(demo::Args),
     #[cfg(feature = "sandbox")]
     Bench(bench::Args),
+    #[cfg(feature = "sandbox")]
+    Crash(crash::Args),
     Serve(serve::Args),
     Ledger(ledger::Args),
+    Db(db::Args),
+    Jobs(jobs::Args),
     Import(import::ImportArgs),
     User(setup::UserArgs),
     Connect(setup::ConnectArgs),
@@ -59,7 +67,7 @@ pub fn main() -> ExitCode {
         Command::Serve(_) => "info,sqlx=warn",
         // Forged notices are part of the story; each is a warning.
         #[cfg(feature = "sandbox")]
-        Command::Demo(_) | Command::Bench(_) => "error",
+        Command::Demo(_) | Command::Bench(_) | Command::Crash(_) => "error",
         _ => "warn",
     });
     let outcome = match cli.command {
@@ -67,8 +75,12 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         #[cfg(feature = "sandbox")]
         Command::Bench(args) => bench::run(args),
+        #[cfg(feature = "sandbox")]
+        Command::Crash(args) => crash::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Db(args) => db::run(args),
+        Command::Jobs(args) => jobs::run(args),
         Command::Import(args) => import::run(args),
         Command::User(args) => setup::user(args),
         Command::Connect(args) => setup::connect(args),

@@ -54,7 +54,9 @@ impl Default for Server {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `sqlite://FILE` or `postgres://USER@HOST/NAME`.
+    /// `sqlite://FILE` or `postgres://USER@HOST/NAME`; a list of addresses of one PostgreSQL, the
+    /// primary and its standbys, stands here with commas between them.
+    #[serde(deserialize_with = "one_or_several")]
     pub url: String,
 }
 
@@ -64,6 +66,19 @@ impl Default for Database {
             url: "sqlite://hocphi-data/hocphi.db".into(),
         }
     }
+}
+
+fn one_or_several<'de, D: serde::Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "an address or a list of addresses")]
+    enum Urls {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Urls::deserialize(value)? {
+        Urls::One(url) => url,
+        Urls::Several(urls) => urls.join(","),
+    })
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -134,6 +149,20 @@ mod tests {
         let error =
             toml::from_str::<Config>("[server]\nlisten_on = \"127.0.0.1:1\"\n").unwrap_err();
         assert!(error.to_string().contains("listen_on"));
+    }
+
+    #[test]
+    fn a_database_has_one_address_or_several() {
+        let read = |text| toml::from_str::<Config>(text).unwrap().database.url;
+        assert_eq!(
+            read("[database]\nurl = \"postgres://a/x\""),
+            "postgres://a/x"
+        );
+        assert_eq!(
+            read("[database]\nurl = [\"postgres://a/x\", \"postgres://b/x\"]"),
+            "postgres://a/x,postgres://b/x"
+        );
+        assert!(toml::from_str::<Config>("[database]\nurl = 5").is_err());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::clock::Instant;
 use crate::ids::{JobId, SchoolId};
 
-pub use runner::{Handler, Outcome, Runner};
-pub use store::{dead, enqueue, waiting};
+pub use runner::{Handler, LEASE_SECONDS, Outcome, Runner};
+pub use store::{Listed, State, dead, enqueue, find, list, retry, waiting};
 
 /// A job to be done.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::store::{Db, StoreError, Tx};
 
 const BATCH_MAX: i64 = 64;
 /// How long a node has for a batch before others may take it.
-pub(super) const LEASE_SECONDS: i64 = 60;
+pub const LEASE_SECONDS: i64 = 60;
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const ATTEMPTS_MAX: i64 = 30;
 const BACKOFF_SECONDS_MAX: i64 = 600;

@@ -3,7 +3,7 @@
 use super::runner::LEASE_SECONDS;
 use super::{Job, NewJob};
 use crate::clock::Instant;
-use crate::ids::{Ids, JobId};
+use crate::ids::{Ids, JobId, SchoolId};
 use crate::store::{Db, StoreError, Tx, rows};
 
 /// Writes jobs in the caller's transaction. One that already waits is left as it is.
@@ -150,4 +150,90 @@ pub async fn dead(db: &Db) -> Result<Vec<(String, String, Option<String>)>, Stor
     db.sql("SELECT kind, subject, last_error FROM job WHERE state = 'DEAD' ORDER BY kind, subject")
         .all()
         .await
+}
+
+/// Whether a job still runs by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Ready,
+    /// Given up; waits for a person.
+    Dead,
+}
+
+crate::stored_as_text! {
+    State { Ready = "READY", Dead = "DEAD" }
+}
+
+/// A job as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
+pub struct Listed {
+    pub job_id: JobId,
+    pub school_id: SchoolId,
+    pub kind: String,
+    pub subject: String,
+    pub state: State,
+    /// When it is due; for a dead job, when it was given up.
+    pub run_at: Instant,
+    pub attempts: i64,
+    pub leased_until: Option<Instant>,
+    pub last_error: Option<String>,
+}
+
+/// Jobs in one state, of one kind or of all, dead or due longest first.
+///
+/// # Errors
+/// [`StoreError`] of the engine.
+pub async fn list(
+    db: &Db,
+    state: State,
+    kind: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    db.sql(
+        "SELECT job_id, school_id, kind, subject, state, run_at, attempts, leased_until, last_error
+           FROM job
+          WHERE state = $1 AND ($2 = '' OR kind = $2)
+          ORDER BY run_at, job_id LIMIT $3",
+    )
+    .bind(state)
+    .bind(kind.unwrap_or_default().to_owned())
+    .bind(limit)
+    .all()
+    .await
+}
+
+/// One job, whatever its state.
+///
+/// # Errors
+/// [`StoreError`] of the engine.
+pub async fn find(db: &Db, job_id: &JobId) -> Result<Option<Listed>, StoreError> {
+    db.sql(
+        "SELECT job_id, school_id, kind, subject, state, run_at, attempts, leased_until, last_error
+           FROM job WHERE job_id = $1",
+    )
+    .bind(job_id.clone())
+    .optional()
+    .await
+}
+
+/// Makes dead jobs due again, with all their attempts before them: the one of this identifier, or
+/// all of a kind, or all. The last error stays until the next run. Answers how many there were.
+///
+/// # Errors
+/// [`StoreError`] of the engine.
+pub async fn retry(
+    tx: &mut Tx,
+    job_id: Option<&JobId>,
+    kind: Option<&str>,
+    now: Instant,
+) -> Result<u64, StoreError> {
+    tx.sql(
+        "UPDATE job SET state = 'READY', run_at = $1, attempts = 0, leased_until = NULL
+          WHERE state = 'DEAD' AND ($2 = '' OR job_id = $2) AND ($3 = '' OR kind = $3)",
+    )
+    .bind(now)
+    .bind(job_id.map_or_else(String::new, ToString::to_string))
+    .bind(kind.unwrap_or_default().to_owned())
+    .run()
+    .await
 }

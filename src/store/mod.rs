@@ -6,6 +6,7 @@
 
 mod cells;
 mod checkpoint;
+pub mod copy;
 mod migrate;
 mod primary;
 mod query;
@@ -20,7 +21,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection, Postgres, Sqlite, Transaction};
 
 use crate::clock::Instant;
 
@@ -190,6 +191,14 @@ impl Db {
             .pragma("wal_autocheckpoint", "131072");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            // When a disk fails SQLite ends the transaction by itself, and sqlx goes on counting it:
+            // without a new connection nothing could be written until a restart.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()

@@ -286,6 +286,88 @@ async fn both_engines_have_the_same_tables_columns_keys_and_obligations() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+// ---- distribution -----------------------------------------------------------------------------
+
+/// Tables that are not spread by school, with what docs/scale.md says about them.
+const NOT_BY_SCHOOL: [&str; 8] = [
+    "import_batch",
+    "job",
+    "login_session",
+    "org_relation",
+    "org_succession",
+    "org_unit",
+    "parameter",
+    "user_account",
+];
+
+/// Uniqueness that reaches across schools: what a distributed engine must look up elsewhere.
+const UNIQUE_EVERYWHERE: [(&str, &str); 5] = [
+    ("fee_bill", "access_token"),
+    ("fee_bill", "bill_code"),
+    ("invoice", "lookup_code"),
+    ("payment_receipt", "lookup_code"),
+    ("provider_connection", "connection_id"),
+];
+
+#[tokio::test]
+async fn keys_begin_with_the_school_except_where_docs_scale_says_so() {
+    let page = std::fs::read_to_string(root().join("docs/scale.md")).expect("docs/scale.md");
+    // The embedded database comes first; that both have the same keys is another test's.
+    let (db, _keep) = fresh_databases().await.remove(0);
+    let first: Vec<(String, String)> = db
+        .sql(
+            "SELECT t.name, c.name
+               FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+              WHERE t.type = 'table' AND c.pk = 1 AND t.name NOT LIKE '_sqlx%'
+              ORDER BY t.name",
+        )
+        .all()
+        .await
+        .expect("the catalogue");
+    assert!(first.len() > 20, "only {} tables", first.len());
+    let mut faults = Vec::new();
+    for (table, column) in &first {
+        let listed = NOT_BY_SCHOOL.contains(&table.as_str());
+        if (column == "school_id") == listed {
+            faults.push(format!("the key of {table} begins with {column}"));
+        }
+        if !page.contains(&format!("`{table}`")) {
+            faults.push(format!("docs/scale.md does not name {table}"));
+        }
+    }
+    let unique: Vec<(String, String)> = db
+        .sql(
+            "SELECT t.name, i.name
+               FROM sqlite_schema t JOIN pragma_index_list(t.name) i
+              WHERE t.type = 'table' AND i.\"unique\" = 1
+                AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'school_id')
+                AND NOT EXISTS (SELECT 1 FROM pragma_index_info(i.name) c WHERE c.name = 'school_id')
+              ORDER BY t.name, i.name",
+        )
+        .all()
+        .await
+        .expect("the catalogue");
+    for (table, index) in unique {
+        let columns: Vec<(String,)> = db
+            .sql("SELECT name FROM pragma_index_info($1) ORDER BY seqno")
+            .bind(index)
+            .all()
+            .await
+            .expect("the catalogue");
+        let columns: Vec<&str> = columns.iter().map(|(name,)| name.as_str()).collect();
+        let known = UNIQUE_EVERYWHERE
+            .iter()
+            .any(|(name, column)| *name == table && columns == [*column]);
+        // A job is found by its identifier, wherever its school lies.
+        if !known && table != "job" {
+            faults.push(format!(
+                "{table} is unique by {columns:?} without the school"
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 // ---- directions -------------------------------------------------------------------------------
 
 const FEATURES: [&str; 12] = [

@@ -140,7 +140,8 @@ impl Drop for Cluster {
     }
 }
 
-fn programs() -> Result<PathBuf> {
+/// The folder of the newest server's programs.
+pub fn programs() -> Result<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .context("cần PostgreSQL: apt-get install postgresql")?
         .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
@@ -156,12 +157,13 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs to the end; an error carries what the program complained about.
+pub fn run(command: &mut Command) -> Result<()> {
     let output = command
         .current_dir("/")
         .stdin(Stdio::null())

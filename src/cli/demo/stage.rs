@@ -32,9 +32,9 @@ use tokio::task::JoinHandle;
 
 use crate::cli::serve::{answering_at_once, router, start_jobs};
 
-const TAX_TOKEN: &str = "sandbox-tvan-token";
+pub const TAX_TOKEN: &str = "sandbox-tvan-token";
 /// The transmission provider's code in our envelopes.
-const TAX_SENDER: &str = "V0100231226";
+pub const TAX_SENDER: &str = "V0100231226";
 const PASSWORD: &str = "hocphi-demo";
 const PKCS12_PASSWORD: &str = "sandbox";
 
@@ -67,6 +67,8 @@ pub struct Stage {
     pub logins: Vec<Login>,
     pub pupils: i64,
     pub schools: usize,
+    /// The certificate by which the simulated tax authority's signatures are believed.
+    pub authority_pem: String,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -91,6 +93,11 @@ impl Stage {
         let stopped = stage.stop.subscribe();
         stage.open(listener, exchange, stopped);
         Ok(stage)
+    }
+
+    /// Everything loaded for a gateway that somebody else starts at this address.
+    pub async fn prepare(plan: Plan<'_>) -> Result<Self> {
+        Ok(Self::load_at(plan).await?.0)
     }
 
     async fn load_at(plan: Plan<'_>) -> Result<(Self, Exchange)> {
@@ -126,6 +133,7 @@ impl Stage {
             logins: Vec::new(),
             pupils: 0,
             schools: 0,
+            authority_pem: pki.tax_authority().certificate_pem.clone(),
             stop: watch::Sender::new(false),
             tasks: Vec::new(),
         };

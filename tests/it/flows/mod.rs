@@ -1,4 +1,5 @@
 //! Whole stories, told by the real program.
 
+mod copying;
 mod crash;
 mod headless_demo;

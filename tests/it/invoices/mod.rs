@@ -9,6 +9,7 @@ mod held_keys;
 mod issuing;
 mod keys;
 mod messages;
+mod nodes;
 mod outside_verifiers;
 mod receipts;
 mod samples;
