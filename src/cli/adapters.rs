@@ -1,17 +1,20 @@
 //! `hocphi adapters`: which payment providers there are, and proof that they keep to their vectors.
 
+mod explain;
+
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use hocphi_adapters::contract::{Adapter, Credentials, Flow, Inbound, Settlement};
+use hocphi_adapters::contract::{Adapter, Flow, RefundSupport, Settlement};
 use hocphi_adapters::kit::{self, VectorResult, Verdict};
-use hocphi_adapters::{Origin, Registry};
+use hocphi_adapters::{Origin, Registry, scaffold};
 
 /// Longest vector file or message that is read.
 const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -27,19 +30,29 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists the usable providers, and the folders that were left out with the reason.
+    /// Lists the providers, and the folders that were left out with the reason.
     List,
-    /// Runs a vector file; fails on a miss that is not marked ambiguous.
+    /// Runs vectors; fails on a miss that is not marked ambiguous.
     Test {
-        name: String,
+        /// All providers when left out.
+        name: Option<String>,
+        /// The provider's own vectors when left out.
         #[arg(value_name = "FILE.json")]
-        file: PathBuf,
+        file: Option<PathBuf>,
     },
-    /// Shows what a message from standard input is signed over and says: the query for messages
-    /// in the address, else the body.
+    /// Makes a folder for a new provider that passes its own vectors, to be changed from there.
+    New {
+        /// a-z, 0-9 and _, at most 32.
+        name: String,
+        /// Folder of providers in which it is made; the current folder when left out.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Shows what a message from standard input is signed over and says, and where its signature goes
+    /// wrong: the query for messages in the address, else the body. Secrets are never shown.
     Explain {
         name: String,
-        /// ipn, return, webhook, create, query or refund; the provider's notice when left out.
+        /// ipn, return, webhook, create, query, refund, …; the provider's notice when left out.
         #[arg(long)]
         flow: Option<String>,
         /// JSON object with the credentials of the connection.
@@ -48,6 +61,9 @@ enum Command {
         /// Header of the message, such as `X-SePay-Timestamp: 1788578130`.
         #[arg(long = "header", value_name = "NAME: VALUE")]
         headers: Vec<String>,
+        /// File with the text the other side says it signed, to find the first difference.
+        #[arg(long, value_name = "FILE")]
+        signed: Option<PathBuf>,
     },
 }
 
@@ -58,12 +74,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match &args.command {
         Command::List => list(&registry),
-        Command::Test { name, file } => test(&registry, name, file),
+        Command::Test { name, file } => test(&registry, name.as_deref(), file.as_deref()),
+        Command::New { name, dir } => new(name, dir.as_ref().or(args.adapters.as_ref())),
         Command::Explain {
             name,
             flow,
             credentials,
             headers,
+            signed,
         } => {
             let adapter = find(&registry, name)?;
             let flow = match flow {
@@ -72,7 +90,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
                 None => adapter.profile().capability.notice,
             };
-            explain(adapter.as_ref(), flow, credentials.as_deref(), headers)
+            let signed = signed.as_deref().map(read_file).transpose()?;
+            explain::explain(
+                adapter.as_ref(),
+                flow,
+                credentials.as_deref(),
+                headers,
+                signed.as_deref(),
+            )
         }
     }
 }
@@ -80,25 +105,34 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
     let mut out = String::new();
     for (name, entry) in registry.entries() {
-        let capability = &entry.adapter.profile().capability;
+        let profile = entry.adapter.profile();
+        let capability = &profile.capability;
         let amounts = match capability.settlement {
             Settlement::Exact | Settlement::ExactHeld | Settlement::Asked => "exact amounts",
             Settlement::Free => "free amounts",
         };
-        let checkout = if capability.checkout {
-            ", checkout"
-        } else {
-            ""
-        };
+        let mut abilities = vec![capability.notice.code(), amounts];
+        for (there, word) in [
+            (capability.checkout, "checkout"),
+            (capability.query, "query"),
+            (capability.refund != RefundSupport::None, "refund"),
+            (capability.token, "token"),
+            (capability.inquiry, "bill inquiry"),
+        ] {
+            if there {
+                abilities.push(word);
+            }
+        }
         let origin = match &entry.origin {
-            Origin::Shipped => "shipped".to_owned(),
+            Origin::Shipped if entry.is_on() => "shipped".to_owned(),
+            Origin::Shipped => "experimental, off".to_owned(),
             Origin::Folder(folder) => folder.display().to_string(),
         };
         writeln!(
             out,
-            "{name:<12} {:<24} {}, {amounts}{checkout} [{origin}]",
+            "{name:<16} {:<40} {} [{origin}]",
             entry.title,
-            capability.notice.code(),
+            abilities.join(", "),
         )?;
     }
     print(&out)?;
@@ -112,18 +146,63 @@ fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn test(registry: &Registry, name: &str, file: &Path) -> anyhow::Result<ExitCode> {
-    let adapter = find(registry, name)?;
-    let text = read_file(file)?;
-    let results = kit::run(adapter.as_ref(), &text)
-        .with_context(|| format!("{} is not a vector file", file.display()))?;
-    print(&report(&results)?)?;
-    let missed = results.iter().any(|result| result.verdict == Verdict::Miss);
+fn test(registry: &Registry, name: Option<&str>, file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let names: Vec<String> = match name {
+        Some(name) => vec![name.to_owned()],
+        None => registry
+            .entries()
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+    };
+    let mut missed = name.is_none() && !registry.faults().is_empty();
+    for fault in registry.faults().iter().filter(|_| name.is_none()) {
+        eprintln!("left out: {fault}");
+    }
+    for name in &names {
+        let adapter = find(registry, name)?;
+        let (text, place) = match file {
+            Some(file) => (Cow::Owned(read_file(file)?), file.display().to_string()),
+            None => {
+                let text = registry
+                    .vectors(name)
+                    .with_context(|| format!("the vectors of {name} cannot be read"))?
+                    .with_context(|| format!("{name} has no vectors.json"))?;
+                (text, format!("vectors.json of {name}"))
+            }
+        };
+        let results = kit::run(adapter.as_ref(), &text)
+            .with_context(|| format!("{place} is not a vector file"))?;
+        if names.len() > 1 {
+            print(&format!("{name}\n"))?;
+        }
+        print(&report(&results)?)?;
+        missed |= results.iter().any(|result| result.verdict == Verdict::Miss);
+    }
     Ok(if missed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn new(name: &str, dir: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
+    let files = scaffold::files(name)
+        .with_context(|| format!("{name} is no name: a-z, 0-9 and _, at most 32"))?;
+    let folder = dir.map_or_else(|| PathBuf::from(name), |dir| dir.join(name));
+    fs::create_dir_all(folder.parent().unwrap_or(Path::new(".")))
+        .and_then(|()| fs::create_dir(&folder))
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
+    for (file, text) in files {
+        let file = folder.join(file);
+        fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    let around = folder.parent().filter(|dir| !dir.as_os_str().is_empty());
+    print(&format!(
+        "Đã tạo {}. Sửa adapter.toml và vectors.json, rồi chạy:\n  hocphi adapters --adapters {} test {name}\n",
+        folder.display(),
+        around.unwrap_or(Path::new(".")).display(),
+    ))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A line per vector, its differences below it, and the closing count.
@@ -153,68 +232,10 @@ fn report(results: &[VectorResult]) -> Result<String, std::fmt::Error> {
     Ok(out)
 }
 
-fn explain(
-    adapter: &dyn Adapter,
-    flow: Flow,
-    credentials: Option<&Path>,
-    headers: &[String],
-) -> anyhow::Result<ExitCode> {
-    let credentials: Credentials = match credentials {
-        Some(file) => serde_json::from_str(&read_file(file)?)
-            .with_context(|| format!("{} is not a JSON object of texts", file.display()))?,
-        None => Credentials::default(),
-    };
-    let mut message = Vec::new();
-    io::stdin()
-        .take(INPUT_BYTES_MAX)
-        .read_to_end(&mut message)
-        .context("the message cannot be read")?;
-    let query = String::from_utf8_lossy(&message);
-    let query = query.trim();
-    let inbound = Inbound {
-        query: query
-            .split_once('?')
-            .map_or(query, |(_, query)| query)
-            .to_owned(),
-        headers: headers
-            .iter()
-            .map(|header| {
-                let (name, value) = header
-                    .split_once(':')
-                    .with_context(|| format!("{header} is not NAME: VALUE"))?;
-                Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-            })
-            .collect::<anyhow::Result<_>>()?,
-        body: message,
-        ..Inbound::default()
-    };
-    let inspection = adapter.inspect(flow, &inbound, &credentials);
-    let claimed = inspection.claimed;
-    let amount = claimed.amount.map(|amount| amount.get().to_string());
-    let status = claimed.status.map(|status| status.code().to_owned());
-    let mut out = String::new();
-    for (label, value) in [
-        (
-            "signed text",
-            inspection.canonical.map(|text| text.masked()),
-        ),
-        ("signature", inspection.signature),
-        ("transaction", claimed.transaction_id),
-        ("order", claimed.order_ref),
-        ("amount", amount),
-        ("currency", claimed.currency),
-        ("status", status),
-    ] {
-        let value = value.unwrap_or_else(|| "-".to_owned());
-        writeln!(out, "{label:<12} {value}")?;
-    }
-    print(&out)?;
-    Ok(ExitCode::SUCCESS)
-}
-
 fn find(registry: &Registry, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
-    if let Some(adapter) = registry.get(name) {
-        return Ok(adapter);
+    // An experimental one is off for connections, not for looking at it.
+    if let Some(entry) = registry.entry(name) {
+        return Ok(Arc::clone(&entry.adapter));
     }
     for fault in registry.faults() {
         eprintln!("left out: {fault}");

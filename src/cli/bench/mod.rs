@@ -1,5 +1,6 @@
 //! `hocphi bench`: figures beside the baseline of the same run, and whether they reach their target.
 
+mod adapters;
 mod books;
 mod callbacks;
 pub(in crate::cli) mod cluster;
@@ -27,6 +28,20 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Verified callbacks a second and core of each provider, beside the bare digest over the same
+    /// bytes and, with --sdk, beside the public Node packages.
+    Adapters {
+        /// How long each figure is measured.
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+        /// Folder with `node_modules/vnpay` and `node_modules/@payos/node` (npm install vnpay
+        /// @payos/node).
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Bank credits over HTTP, verified, posted and durable, beside pgbench of the same cluster; the
     /// load generator runs on the same cores.
     Callbacks {
@@ -60,6 +75,9 @@ enum Engine {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.what {
+        What::Adapters { seconds, sdk, json } => {
+            adapters::run(Duration::from_secs(seconds.max(1)), sdk.as_deref(), json)
+        }
         What::Invoices(args) => invoices::run(&args),
         What::Callbacks {
             size,
