@@ -186,7 +186,7 @@ impl Db {
             .statement_cache_capacity(512)
             // A payment touches a little of many pages: small ones make for less to write. Of new files.
             .page_size(2048)
-            .pragma("cache_size", "-48000")
+            .pragma("cache_size", "-32000")
             // 256 MiB: a brake; see `checkpoint`.
             .pragma("wal_autocheckpoint", "131072");
         let write = SqlitePoolOptions::new()
@@ -206,7 +206,7 @@ impl Db {
             .connect_with(
                 options
                     .create_if_missing(false)
-                    .pragma("cache_size", "-8000"),
+                    .pragma("cache_size", "-4000"),
             )
             .await?;
         checkpoint::start(file, &read);

@@ -34,7 +34,10 @@ impl Gateway {
         let process = Command::new(std::env::current_exe()?)
             .args(["serve", "--no-jobs", "--config"])
             .arg(&config)
-            .env("HOCPHI_LOG", "error")
+            .env(
+                "HOCPHI_LOG",
+                std::env::var("HOCPHI_LOG").unwrap_or_else(|_| "error".to_owned()),
+            )
             .stdin(Stdio::null())
             .spawn()
             .context("hocphi serve")?;

@@ -53,7 +53,7 @@ enum What {
         /// Only this engine.
         #[arg(long, value_enum)]
         engine: Option<Engine>,
-        /// An existing cluster (postgres://USER@HOST:PORT, may create databases) instead of a
+        /// An existing cluster (postgres://USER@HOST:PORT, a superuser) instead of a
         /// private one configured as docs/operations.md recommends.
         #[arg(long, value_name = "URL")]
         postgres_url: Option<String>,
