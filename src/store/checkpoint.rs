@@ -7,7 +7,7 @@ use sqlx::sqlite::SqlitePool;
 
 const PAUSE: Duration = Duration::from_millis(250);
 /// A smaller log is left alone: pages written again and again go to the file once.
-const LOG_BYTES_MIN: u64 = 8 * 1024 * 1024;
+const LOG_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
 /// Runs until the pool is closed.
 pub(super) fn start(file: &Path, pool: &SqlitePool) {

@@ -12,19 +12,23 @@ use hocphi_sandbox::{Account, Bank, FeedKey};
 
 const SCHOOLS: usize = 200;
 const PUPILS_A_SCHOOL: usize = 500;
-/// Lines of a bill: class, priority, đồng.
-const LINES: [(&str, i64, i64); 4] = [
-    ("TUITION", 1, 350_000),
-    ("ON_BEHALF", 2, 631_800),
+/// Lines of a bill in the order of their making: class, priority, đồng. Tuition and insurance are the
+/// usual ones.
+const LINES: [(&str, i64, i64); 6] = [
+    ("TUITION", 2, 350_000),
+    ("ON_BEHALF", 1, 631_800),
     ("SERVICE", 3, 220_000),
     ("SERVICE", 4, 45_000),
+    ("ON_BEHALF", 5, 120_000),
+    ("SERVICE", 6, 60_000),
 ];
+pub const LINES_MAX: usize = LINES.len();
 const BIN: &str = "970436";
 const BATCH: usize = 2_000;
 
-/// What a bill costs.
-pub fn amount() -> i64 {
-    LINES.iter().map(|(_, _, amount)| amount).sum()
+/// What a bill of so many lines costs.
+pub fn amount(lines: usize) -> i64 {
+    LINES.iter().take(lines).map(|(_, _, amount)| amount).sum()
 }
 
 /// A bill that waits for payment.
@@ -156,7 +160,12 @@ async fn lay_schools(tx: &mut Tx, day: Day, now: Instant) -> Result<(), StoreErr
 }
 
 /// Adds `count` bills that can be paid, `from` being how many there are. Every school has its share.
-pub async fn add_payable(app: &App, from: usize, count: usize) -> Result<Vec<Payable>> {
+pub async fn add_payable(
+    app: &App,
+    from: usize,
+    count: usize,
+    lines: usize,
+) -> Result<Vec<Payable>> {
     let mut payable = Vec::with_capacity(count);
     let today = app.clock.today();
     for start in (from..from + count).step_by(BATCH) {
@@ -206,11 +215,12 @@ pub async fn add_payable(app: &App, from: usize, count: usize) -> Result<Vec<Pay
                                  code TEXT, token TEXT) AS r",
                 )
                 .bind(rows(&bills))
-                .bind(amount())
+                .bind(amount(lines))
                 .bind(today)
                 .run()
                 .await?;
-                for (place, (class, priority, amount)) in LINES.into_iter().enumerate() {
+                for (place, (class, priority, amount)) in LINES.into_iter().take(lines).enumerate()
+                {
                     let line_no = i64::try_from(place).unwrap_or_default() + 1;
                     add_lines(tx, &bills, line_no, class, priority, amount).await?;
                 }

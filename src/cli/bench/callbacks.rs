@@ -39,6 +39,9 @@ pub struct Size {
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
+    /// Lines of a bill; two are tuition and insurance.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=books::LINES_MAX as i64))]
+    pub lines: u8,
     /// Seconds at half the highest rate.
     #[arg(long, default_value_t = 5)]
     pub half_seconds: u64,
@@ -118,11 +121,12 @@ struct Bench {
     url: String,
     folder: std::path::PathBuf,
     bills: usize,
+    lines: usize,
     payable: Vec<Payable>,
 }
 
 pub async fn measure(url: &str, folder: &Path, size: Size) -> Result<Measured> {
-    let mut bench = Bench::lay(url, folder).await?;
+    let mut bench = Bench::lay(url, folder, usize::from(size.lines)).await?;
     let measured_size = size.payments * size.rounds + WARM_UP;
     bench.add(size.few.max(measured_size), true).await?;
     let gateway = bench.gateway().await?;
@@ -163,7 +167,7 @@ pub async fn measure(url: &str, folder: &Path, size: Size) -> Result<Measured> {
 }
 
 impl Bench {
-    async fn lay(url: &str, folder: &Path) -> Result<Self> {
+    async fn lay(url: &str, folder: &Path, lines: usize) -> Result<Self> {
         let clock = Clock::system();
         let ids = Ids::from_system();
         let listen: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
@@ -198,12 +202,13 @@ impl Bench {
             url: url.to_owned(),
             folder: folder.to_owned(),
             bills: 0,
+            lines,
             payable: Vec::new(),
         })
     }
 
     async fn add(&mut self, count: usize, payable: bool) -> Result<()> {
-        let added = books::add_payable(&self.app, self.bills, count).await?;
+        let added = books::add_payable(&self.app, self.bills, count, self.lines).await?;
         self.bills += count;
         if payable {
             self.payable.extend(added);
@@ -249,13 +254,14 @@ impl Bench {
     /// Pays so many bills, and makes sure that each payment is in the books.
     async fn pay(&mut self, count: usize, connections: usize, pace: Pace) -> Result<Load> {
         ensure!(self.payable.len() >= count, "too few bills to pay");
+        let amount = books::amount(self.lines);
         let messages = self
             .payable
             .drain(..count)
             .map(|bill| {
                 let notice = self.sandbox.bank().notice(&Transfer {
                     account: bill.account,
-                    amount: books::amount(),
+                    amount,
                     memo: bill.code,
                     rendering: Some(Rendering::Plain),
                     outgoing: false,
