@@ -204,6 +204,20 @@ impl Pki {
         )
     }
 
+    /// A certificate that is good for encryption and not for signatures.
+    ///
+    /// # Errors
+    /// When the key or the certificate cannot be made.
+    pub fn issue_for_encryption(&self, school: &str, tax_code: &str) -> Result<Identity, PkiError> {
+        certify_for(
+            &self.issuer,
+            name(school, school, Some(tax_code)),
+            &self.root_der,
+            self.now,
+            vec![KeyUsagePurpose::KeyEncipherment],
+        )
+    }
+
     /// The tax authority's own key and certificate.
     pub fn tax_authority(&self) -> &Identity {
         &self.tax_authority
@@ -234,14 +248,25 @@ fn certify(
     issuer_der: &[u8],
     now: i64,
 ) -> Result<Identity, PkiError> {
+    let usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::ContentCommitment,
+    ];
+    certify_for(issuer, subject, issuer_der, now, usages)
+}
+
+fn certify_for(
+    issuer: &Issuer<'static, KeyPair>,
+    subject: DistinguishedName,
+    issuer_der: &[u8],
+    now: i64,
+    usages: Vec<KeyUsagePurpose>,
+) -> Result<Identity, PkiError> {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = subject;
     params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::ContentCommitment,
-    ];
+    params.key_usages = usages;
     params.use_authority_key_identifier_extension = true;
     params.serial_number = Some(serial(&key));
     valid_from(&mut params, now);

@@ -158,7 +158,9 @@ pub fn router(app: &App, payment_origins: Vec<String>) -> Router {
         sandbox_bank_url: app.sandbox_bank_url.as_deref().map(str::to_owned),
         payment_origins,
     };
-    web::router(app.clone(), config).merge(provider_routes(app.clone()))
+    web::router(app.clone(), config)
+        .merge(provider_routes(app.clone()))
+        .merge(hocphi::invoices::api::routes(app.clock.clone()))
 }
 
 /// What runs beside the pages: jobs of invoices, credit and refunds, and the exchange of invoices where

@@ -263,7 +263,7 @@ pub fn check_coded(
         received,
         Trust {
             authorities: &[],
-            today: None,
+            ..Trust::default()
         },
     );
     let summary = report.invoices.first();

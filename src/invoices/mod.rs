@@ -7,6 +7,7 @@
 //! The common change is a new element of the format: add it to [`document`], write it in
 //! `xml/invoice.rs` at its place in the table, and allow it in `verify/schema.rs`.
 
+pub mod api;
 pub mod check;
 mod check_store;
 pub mod document;

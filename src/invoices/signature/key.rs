@@ -210,6 +210,14 @@ impl SigningKey {
         to_pem("CERTIFICATE", self.certificate.der())
     }
 
+    /// A signature over any bytes, for documents that are not written by this program's writer.
+    ///
+    /// # Errors
+    /// [`RawError`] when the key refuses or is elsewhere.
+    pub(in crate::invoices) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, RawError> {
+        self.raw.sign(message)
+    }
+
     /// The service to ask, for a key that is not here.
     pub const fn service(&self) -> Option<&RemoteKey> {
         match &self.raw {

@@ -111,7 +111,7 @@ fn out_of_range(node: Node<'_, '_>, report: &mut Report) {
     );
 }
 
-fn rounded(value: Decimal, unit: Decimal) -> Decimal {
+pub(super) fn rounded(value: Decimal, unit: Decimal) -> Decimal {
     value.round_dp_with_strategy(unit.scale(), RoundingStrategy::MidpointAwayFromZero)
 }
 

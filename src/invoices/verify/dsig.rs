@@ -2,7 +2,9 @@
 //!
 //! A valid signature says little by itself: the caller must ask which elements it covers.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{self, digest};
 use aws_lc_rs::signature::{
@@ -15,8 +17,8 @@ use roxmltree::Node;
 
 use super::c14n::{Form, canonical};
 use super::tree::{elements, is, path, value};
-use crate::invoices::signature::Certificate;
 use crate::invoices::signature::names::{C14N, DSIG, RSA_SHA256, SHA256};
+use crate::invoices::signature::{Certificate, CertificateError};
 
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
@@ -47,7 +49,7 @@ pub enum SignatureProblem {
 pub struct Checked<'a, 'i> {
     /// Elements the references resolve to.
     pub covered: Vec<Node<'a, 'i>>,
-    pub certificate: Certificate,
+    pub certificate: Arc<Certificate>,
     /// SHA-1 somewhere: old files only.
     pub old_algorithm: bool,
     /// SigningTime that lies inside a covered element of this signature.
@@ -199,19 +201,39 @@ fn decode(node: Node<'_, '_>) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-fn certificates(key_info: Node<'_, '_>) -> Result<Vec<Certificate>, SignatureProblem> {
+fn certificates(key_info: Node<'_, '_>) -> Result<Vec<Arc<Certificate>>, SignatureProblem> {
     let found = in_dsig(key_info, "X509Data")
         .flat_map(|data| in_dsig(data, "X509Certificate"))
         .map(|node| {
             let der = decode(node).ok_or(SignatureProblem::Structure("X509Certificate"))?;
-            Certificate::from_der(&der)
-                .map_err(|error| SignatureProblem::Certificate(error.to_string()))
+            parsed(der).map_err(|error| SignatureProblem::Certificate(error.to_string()))
         })
         .collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {
         return Err(SignatureProblem::Structure("X509Certificate"));
     }
     Ok(found)
+}
+
+/// Certificates that each thread keeps parsed: a seller signs thousands of invoices with one.
+const KEPT_MAX: usize = 64;
+
+thread_local! {
+    static KEPT: RefCell<HashMap<Vec<u8>, Arc<Certificate>>> = RefCell::default();
+}
+
+fn parsed(der: Vec<u8>) -> Result<Arc<Certificate>, CertificateError> {
+    if let Some(known) = KEPT.with_borrow(|kept| kept.get(&der).cloned()) {
+        return Ok(known);
+    }
+    let certificate = Arc::new(Certificate::from_der(&der)?);
+    KEPT.with_borrow_mut(|kept| {
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(der, Arc::clone(&certificate));
+    });
+    Ok(certificate)
 }
 
 /// The only SigningTime of the signature, if a reference covers it. Its namespace varies in real

@@ -5,9 +5,13 @@
 //! Readers do not depend on element order, and values are all text of an element joined.
 
 mod arithmetic;
+mod as_written;
 mod c14n;
+mod catalogue;
+pub mod corpus;
 mod dates;
 mod dsig;
+mod legal;
 mod receipt;
 mod report;
 mod schema;
@@ -15,8 +19,11 @@ mod signatures;
 mod structure;
 pub(in crate::invoices) mod tree;
 
+use std::sync::Arc;
+
 use roxmltree::Node;
 
+pub use catalogue::{CATALOGUE, RULES, Rule, RuleSet};
 pub use report::{Finding, Report, Severity, Summary};
 pub use tree::XmlError;
 
@@ -33,6 +40,8 @@ pub struct Trust<'t> {
     pub authorities: &'t [Certificate],
     /// Invoices may not be dated after this day.
     pub today: Option<Day>,
+    /// Which rules; without it those of the version that each document states.
+    pub rules: Option<RuleSet>,
 }
 
 /// Carriers take no larger packages (einvoice §2.2).
@@ -55,6 +64,7 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     };
     let (source, tree) = tree;
     let index = signatures::index_ids(&tree, &mut report);
+    report.rules = trust.rules.unwrap_or_default();
     let context = Context {
         source,
         index: &index,
@@ -92,13 +102,13 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
         invoices.truncate(INVOICES_MAX);
     }
     for invoice in invoices {
-        check_invoice(invoice, context, trust.today, &mut report);
+        check_invoice(invoice, context, trust, &mut report);
     }
     report.concluded()
 }
 
 /// The certificate that signed as the authority in a bare invoice, when that signature holds.
-pub(super) fn authority_signer(invoice: &[u8]) -> Option<Certificate> {
+pub(super) fn authority_signer(invoice: &[u8]) -> Option<Arc<Certificate>> {
     let source = tree::bounded(invoice).ok()?;
     let tree = tree::parse(source).ok()?;
     let slot = tree::find(tree.root_element(), &["DSCKS", "CQT"])?;
@@ -112,10 +122,15 @@ pub(super) fn authority_signer(invoice: &[u8]) -> Option<Certificate> {
 fn check_invoice<'a, 'i>(
     invoice: Node<'a, 'i>,
     context: Context<'_, 'a, 'i>,
-    today: Option<Day>,
+    trust: Trust<'_>,
     report: &mut Report,
 ) {
     let data: Vec<_> = named(invoice, "DLHDon").collect();
+    let stated = data
+        .first()
+        .and_then(|data| value_at(*data, &["TTChung", "PBan"]))
+        .unwrap_or_default();
+    report.rules = trust.rules.unwrap_or_else(|| RuleSet::of_format(&stated));
     for name in ["DLHDon", "DLQRCode", "MCCQT", "DSCKS"] {
         if let Some(second) = named(invoice, name).nth(1) {
             structure::repeated(second, report);
@@ -168,8 +183,10 @@ fn check_invoice<'a, 'i>(
         ..Summary::default()
     };
     structure::check(data, report);
+    legal::check(data, report);
+    legal::check_qr(invoice, data, report);
     arithmetic::check(data, report);
-    dates::check_symbol_year(data, today, report);
+    dates::check_symbol_year(data, trust.today, report);
     signatures::check(invoice, data, context, &mut summary, report);
     report.invoices.push(summary);
 }

@@ -4,6 +4,7 @@ use roxmltree::Node;
 use rust_decimal::Decimal;
 
 use super::arithmetic::{check_words, number};
+use super::catalogue::RuleSet;
 use super::report::{Report, Summary};
 use super::schema::RECEIPT;
 use super::signatures::{self, Context};
@@ -18,6 +19,7 @@ pub fn check<'a, 'i>(
     today: Option<Day>,
     report: &mut Report,
 ) {
+    report.rules = RuleSet::V2_1_1;
     for child in elements(receipt) {
         if !(is(child, "DLPhieuThu") || is(child, "DSCKS")) {
             structure::stray(child, report);

@@ -3,6 +3,7 @@
 use roxmltree::Node;
 use serde::Serialize;
 
+use super::catalogue::RuleSet;
 use super::tree::path;
 
 /// More findings are not listed: a file made to produce them must not cost more than it says.
@@ -23,8 +24,10 @@ pub enum Severity {
 /// One thing that is wrong or remarkable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable code, for example `arithmetic.total`.
+    /// Stable code, for example `arithmetic.total`; see the catalogue.
     pub rule: &'static str,
+    /// Version of the rules by which the document was read.
+    pub rule_set: RuleSet,
     pub severity: Severity,
     /// Path of the element, for example `/HDon/DLHDon/NDHDon/TToan/TgTTTBSo`.
     pub place: String,
@@ -59,6 +62,8 @@ pub struct Summary {
 pub struct Report {
     /// No finding is an error, and at least one invoice was found.
     pub valid: bool,
+    /// Rules by which the last document was read.
+    pub rules: RuleSet,
     pub invoices: Vec<Summary>,
     pub findings: Vec<Finding>,
 }
@@ -145,11 +150,16 @@ impl Report {
         vi: impl Into<String>,
         en: impl Into<String>,
     ) {
+        debug_assert!(
+            super::catalogue::find(rule).is_some(),
+            "{rule} is not in the catalogue"
+        );
         if self.is_full() {
             return;
         }
         self.findings.push(Finding {
             rule,
+            rule_set: self.rules,
             severity,
             place: place.shown(),
             vi: vi.into(),

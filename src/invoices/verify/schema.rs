@@ -9,6 +9,8 @@ pub enum Content {
     Digits(usize),
     /// Decimal of at most 21 digits, 6 of them decimals.
     Number,
+    /// Quantity or unit price, with fewer decimals in 2.0.
+    Quantity,
     /// `YYYY-MM-DD`.
     Date,
     OneOf(&'static [&'static str]),
@@ -74,7 +76,7 @@ const fn many(name: &'static str, content: Content) -> Element {
     }
 }
 
-use Content::{Any, Date, Digits, Group, Number, OneOf, Rate, TaxCode, Text};
+use Content::{Any, Date, Digits, Group, Number, OneOf, Quantity, Rate, TaxCode, Text};
 
 const FLAG: Content = OneOf(&["0", "1"]);
 
@@ -230,8 +232,8 @@ const LINE: &[Element] = &[
     may("MHHDVu", Text(50)),
     must("THHDVu", Text(500)),
     may("DVTinh", Text(50)),
-    may("SLuong", Number),
-    may("DGia", Number),
+    may("SLuong", Quantity),
+    may("DGia", Quantity),
     may("TLCKhau", Number),
     may("STCKhau", Number),
     may("ThTien", Number),

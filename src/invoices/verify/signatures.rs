@@ -240,15 +240,12 @@ fn check_certificate(
     }
     if authorities.is_empty() {
         report.note(
-            "signature.chain",
+            "signature.chain_unchecked",
             signature,
             "chưa kiểm tra nơi cấp chứng thư số (không có danh sách tin cậy)",
             "the issuer of the certificate was not checked: no trust list given",
         );
-    } else if !authorities
-        .iter()
-        .any(|authority| certificate.is_trusted_by(authority))
-    {
+    } else if !certificate.is_trusted(authorities, authorities, moment) {
         report.error(
             "signature.chain",
             signature,

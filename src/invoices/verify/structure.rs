@@ -6,6 +6,7 @@ use roxmltree::Node;
 use rust_decimal::Decimal;
 use unicode_normalization::is_nfc;
 
+use super::catalogue::RuleSet;
 use super::report::Report;
 use super::schema::{Content, DATA, Element, Need};
 use super::tree::{elements, is, named, value, value_at};
@@ -26,7 +27,7 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
             format!("format version {format} is not known"),
         );
     }
-    let since_21 = format.as_str() >= "2.1";
+    let since_21 = report.rules >= RuleSet::V2_1_0;
     group(data, DATA, since_21, report);
     kind_of_invoice(data, since_21, report);
     symbol(data, report);
@@ -127,6 +128,8 @@ fn content(
     report: &mut Report,
 ) {
     let inner = match element.content {
+        // Vendors write optional groups empty.
+        Content::Group(_) if !needed && elements(node).next().is_none() => return,
         Content::Group(table) => return group(node, table, since_21, report),
         Content::Any => return,
         leaf => leaf,
@@ -138,6 +141,17 @@ fn content(
             "phần tử con ở nơi chỉ có chữ",
             "an element where only text may stand",
             report,
+        );
+    }
+    if let Some(hidden) = node
+        .children()
+        .find(|child| child.is_comment() || child.is_pi())
+    {
+        report.error(
+            "structure.comment",
+            (node, if hidden.is_pi() { "processing-instruction()" } else { "comment()" }),
+            "chú thích hoặc chỉ thị xử lý nằm trong giá trị: chương trình khác có thể đọc thiếu",
+            "a comment or processing instruction inside a value: other programs may read less of it",
         );
     }
     if text.is_empty() {
@@ -166,6 +180,12 @@ fn content(
             node,
             "không phải số đúng dạng (21 chữ số, 6 số thập phân)",
             "not a number of the format (21 digits, 6 decimals)",
+            report,
+        ),
+        Content::Quantity if !is_decimal(&text, quantity_limits(report.rules)) => bad_form(
+            node,
+            "không phải số lượng hay đơn giá đúng dạng",
+            "not a quantity or price of the format",
             report,
         ),
         Content::Date if Day::parse_iso(&text).is_none() => {
@@ -221,8 +241,20 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Digits and decimals of quantities and prices: 19,4 before 2.1.0 (einvoice §2.1).
+fn quantity_limits(rules: RuleSet) -> (usize, usize) {
+    match rules {
+        RuleSet::V2_0 => (19, 4),
+        RuleSet::V2_1_0 | RuleSet::V2_1_1 => (NUMBER_DIGITS_MAX, NUMBER_DECIMALS_MAX),
+    }
+}
+
 /// A number as the format writes it: at most 21 digits, of which 6 decimals.
 pub fn is_number(text: &str) -> bool {
+    is_decimal(text, (NUMBER_DIGITS_MAX, NUMBER_DECIMALS_MAX))
+}
+
+fn is_decimal(text: &str, (digits_max, decimals_max): (usize, usize)) -> bool {
     let body = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = body.split_once('.').unwrap_or((body, "0"));
     let shown = decimals.trim_end_matches('0');
@@ -230,8 +262,8 @@ pub fn is_number(text: &str) -> bool {
         && !decimals.is_empty()
         && all_digits(whole)
         && all_digits(decimals)
-        && whole.len() + shown.len() <= NUMBER_DIGITS_MAX
-        && shown.len() <= NUMBER_DECIMALS_MAX
+        && whole.len() + shown.len() <= digits_max
+        && shown.len() <= decimals_max
 }
 
 /// The percentage of a rate; 0 for rates without VAT. `None` when it is not a rate.

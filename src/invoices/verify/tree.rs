@@ -1,7 +1,5 @@
 //! Reading XML from outside: a linear pass that bounds it, then a tree with a few helpers.
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// Largest file that is read: a message of a few thousand invoices.
@@ -28,7 +26,8 @@ pub enum XmlError {
 }
 
 /// Bounds the file in one linear pass and answers its text; the tree builder is quadratic in
-/// attributes and must not see what was not counted.
+/// attributes and must not see what was not counted. What is malformed is left to the tree builder:
+/// an attribute has a `=` outside quotes, and a tag ends at a `>` outside quotes, for both.
 ///
 /// # Errors
 /// [`XmlError`] names the bound that was crossed.
@@ -39,32 +38,74 @@ pub fn bounded(bytes: &[u8]) -> Result<&str, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| XmlError::NotUtf8 {
         at: error.valid_up_to(),
     })?;
-    let mut reader = Reader::from_str(text);
     let mut depth = 0_usize;
-    loop {
-        let start = match reader
-            .read_event()
-            .map_err(|error| XmlError::Malformed(error.to_string()))?
-        {
-            Event::Eof => return Ok(text),
-            Event::DocType(_) => return Err(XmlError::Doctype),
-            Event::Start(start) => {
-                depth += 1;
-                start
-            }
-            Event::Empty(start) => start,
-            Event::End(_) => {
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        let skipped = if let Some(comment) = rest.strip_prefix("!--") {
+            after(comment, "-->")
+        } else if let Some(section) = rest.strip_prefix("![CDATA[") {
+            after(section, "]]>")
+        } else if let Some(instruction) = rest.strip_prefix('?') {
+            after(instruction, "?>")
+        } else if rest.starts_with('!') {
+            return Err(XmlError::Doctype);
+        } else {
+            let tag = Tag::read(rest)?;
+            if rest.starts_with('/') {
                 depth = depth.saturating_sub(1);
-                continue;
+            } else if !tag.is_empty_element {
+                depth += 1;
             }
-            _ => continue,
+            if depth > DEPTH_MAX {
+                return Err(XmlError::TooDeep);
+            }
+            tag.rest
         };
-        if depth > DEPTH_MAX {
-            return Err(XmlError::TooDeep);
+        rest = skipped;
+    }
+    Ok(text)
+}
+
+fn after<'t>(text: &'t str, end: &str) -> &'t str {
+    text.find(end).map_or("", |at| &text[at + end.len()..])
+}
+
+struct Tag<'t> {
+    is_empty_element: bool,
+    /// What follows the tag.
+    rest: &'t str,
+}
+
+impl<'t> Tag<'t> {
+    fn read(text: &'t str) -> Result<Self, XmlError> {
+        let bytes = text.as_bytes();
+        let mut attributes = 0_usize;
+        let mut quote = None;
+        for (at, &byte) in bytes.iter().enumerate() {
+            match (quote, byte) {
+                (Some(open), _) if byte == open => quote = None,
+                (Some(_), _) => {}
+                (None, b'"' | b'\'') => quote = Some(byte),
+                (None, b'=') => {
+                    attributes += 1;
+                    if attributes > ATTRIBUTES_MAX {
+                        return Err(XmlError::TooManyAttributes);
+                    }
+                }
+                (None, b'>') => {
+                    return Ok(Self {
+                        is_empty_element: at > 0 && bytes[at - 1] == b'/',
+                        rest: &text[at + 1..],
+                    });
+                }
+                (None, _) => {}
+            }
         }
-        if start.attributes().with_checks(false).count() > ATTRIBUTES_MAX {
-            return Err(XmlError::TooManyAttributes);
-        }
+        Ok(Self {
+            is_empty_element: false,
+            rest: "",
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 //! no gap, and the tax authority is asked before anything is repeated.
 
 mod books;
+#[cfg(feature = "sandbox")]
+mod corpus;
 mod documents;
 #[cfg(feature = "sandbox")]
 mod exchange;
@@ -9,8 +11,10 @@ mod held_keys;
 mod issuing;
 mod keys;
 mod messages;
+mod mutations;
 mod nodes;
 mod outside_verifiers;
 mod receipts;
 mod samples;
 mod verifier;
+mod verifier_over_http;

@@ -14,7 +14,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
 }
 
 /// Whether a program is there; in CI it must be.
-fn is_installed(program: &str, argument: &str) -> bool {
+pub fn is_installed(program: &str, argument: &str) -> bool {
     let found = Command::new(program)
         .arg(argument)
         .output()
@@ -27,6 +27,17 @@ fn is_installed(program: &str, argument: &str) -> bool {
         eprintln!("skipped: {program} is not installed");
     }
     found
+}
+
+/// The verdict of xmlsec1 on a file.
+pub fn xmlsec1(file: &Path) -> std::process::Output {
+    let issuer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/keys/ca.pem");
+    Command::new("xmlsec1")
+        .args(["--verify", "--id-attr:Id", "DLHDon"])
+        .args(["--id-attr:Id", "Object", "--trusted-pem", issuer])
+        .arg(file)
+        .output()
+        .unwrap()
 }
 
 fn altered(bytes: &[u8]) -> Vec<u8> {
@@ -51,22 +62,7 @@ fn xmlsec1_accepts_what_we_sign_and_refuses_a_change() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let issuer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/keys/ca.pem");
-    let verdict = |name: &str, bytes: &[u8]| {
-        let file = write(folder.path(), name, bytes);
-        Command::new("xmlsec1")
-            .args([
-                "--verify",
-                "--id-attr:Id",
-                "DLHDon",
-                "--id-attr:Id",
-                "Object",
-            ])
-            .args(["--trusted-pem", issuer])
-            .arg(file)
-            .output()
-            .unwrap()
-    };
+    let verdict = |name: &str, bytes: &[u8]| xmlsec1(&write(folder.path(), name, bytes));
     for form in [Form::Vat, Form::Sales] {
         let file = signed(form);
         for (name, bytes) in [
@@ -111,4 +107,30 @@ fn java_accepts_what_we_sign_and_refuses_a_change() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn xmlsec1_accepts_a_moved_original_that_we_refuse() {
+    if !is_installed("xmlsec1", "--version") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let text = String::from_utf8(signed(Form::Vat)).unwrap();
+    let (start, end) = (
+        text.find("<DLHDon").unwrap(),
+        text.find("</DLHDon>").unwrap(),
+    );
+    let original = &text[start..end + "</DLHDon>".len()];
+    let forged = original
+        .replace("Id=\"HD-1C26TAA-128\"", "Id=\"HD-x\"")
+        .replace("18297100", "99");
+    let moved = format!("{forged}<DLQRCode>{original}</DLQRCode>");
+    let attack = text.replacen(original, &moved, 1);
+    let file = write(folder.path(), "moved.xml", attack.as_bytes());
+    assert!(
+        xmlsec1(&file).status.success(),
+        "the attack would be pointless"
+    );
+    let report = hocphi::invoices::verify::verify(attack.as_bytes(), Default::default());
+    assert!(report.has("signature.covers"), "{:#?}", report.findings);
 }

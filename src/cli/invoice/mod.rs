@@ -1,4 +1,7 @@
-//! `hocphi invoice verify`: what is wrong with invoice files.
+//! `hocphi invoice`: what is wrong with invoice files, and by which rules.
+
+#[cfg(feature = "sandbox")]
+mod corpus;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use hocphi::clock::Clock;
 use hocphi::invoices::signature::{Certificate, pem_blocks};
-use hocphi::invoices::verify::{Report, Severity, Trust, verify};
+use hocphi::invoices::verify::{CATALOGUE, RULES, Report, RuleSet, Severity, Trust, verify};
 
 /// Files larger than this are not read into memory.
 const FILE_BYTES_MAX: u64 = 20_000_000;
@@ -25,6 +28,15 @@ pub struct InvoiceArgs {
 enum InvoiceCommand {
     /// Kiểm tra cấu trúc, số học và chữ ký của hóa đơn điện tử (XML).
     Verify(VerifyArgs),
+    /// Liệt kê các quy tắc của bộ kiểm tra.
+    Rules {
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Chạy kho đột biến và tấn công: mỗi quy tắc phải im với tài liệu đúng và lên tiếng với đột biến.
+    #[cfg(feature = "sandbox")]
+    Corpus(corpus::CorpusArgs),
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +44,9 @@ struct VerifyArgs {
     /// One JSON document a file instead of text.
     #[arg(long)]
     json: bool,
+    /// Rules of this format version (2.0.1, 2.1.0, 2.1.1) instead of those each document states.
+    #[arg(long, value_name = "VERSION", value_parser = rule_set)]
+    rules: Option<RuleSet>,
     /// Certificates (PEM) of trusted issuers; without any, the chain is not checked.
     #[arg(long = "ca", value_name = "PEM")]
     authorities: Vec<PathBuf>,
@@ -43,7 +58,46 @@ struct VerifyArgs {
 pub fn run(args: InvoiceArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         InvoiceCommand::Verify(args) => run_verify(&args),
+        InvoiceCommand::Rules { json } => list_rules(json),
+        #[cfg(feature = "sandbox")]
+        InvoiceCommand::Corpus(args) => corpus::run(&args),
     }
+}
+
+fn rule_set(text: &str) -> Result<RuleSet, String> {
+    RuleSet::parse(text).ok_or_else(|| {
+        let known: Vec<_> = RuleSet::ALL.iter().map(ToString::to_string).collect();
+        format!("có các bộ quy tắc {}", known.join(", "))
+    })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "LỖI",
+        Severity::Warning => "CẢNH BÁO",
+        Severity::Note => "GHI CHÚ",
+    }
+}
+
+fn list_rules(json: bool) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        let answer = serde_json::json!({"catalogue": CATALOGUE, "rules": RULES});
+        writeln!(out, "{answer}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "{} quy tắc, bản {CATALOGUE}", RULES.len())?;
+    for rule in RULES {
+        let level = severity(rule.severity);
+        writeln!(
+            out,
+            "{} [{level}, từ {}; {}]",
+            rule.id, rule.since, rule.basis
+        )?;
+        writeln!(out, "    {}", rule.vi)?;
+        writeln!(out, "    {}", rule.en)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
@@ -51,6 +105,7 @@ fn run_verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let trust = Trust {
         authorities: &authorities,
         today: Some(Clock::system().today()),
+        rules: args.rules,
     };
     let mut out = std::io::stdout().lock();
     let mut code = 0;
@@ -119,6 +174,8 @@ fn print_json(out: &mut impl Write, name: &str, report: &Report) -> anyhow::Resu
     let line = serde_json::json!({
         "file": name,
         "valid": report.valid,
+        "catalogue": CATALOGUE,
+        "rules": report.rules,
         "invoices": report.invoices,
         "findings": report.findings,
     });
@@ -154,12 +211,12 @@ fn print_text(out: &mut impl Write, name: &str, report: &Report) -> anyhow::Resu
         }
     }
     for finding in &report.findings {
-        let severity = match finding.severity {
-            Severity::Error => "LỖI",
-            Severity::Warning => "CẢNH BÁO",
-            Severity::Note => "GHI CHÚ",
-        };
-        writeln!(out, "  {severity} [{}] {}", finding.rule, finding.place)?;
+        let severity = severity(finding.severity);
+        writeln!(
+            out,
+            "  {severity} [{}, bộ {}] {}",
+            finding.rule, finding.rule_set, finding.place
+        )?;
         writeln!(out, "      {}", finding.vi)?;
         writeln!(out, "      {}", finding.en)?;
     }
