@@ -482,7 +482,9 @@ fn rules_decide_without_database_network_or_waiting() {
 
 #[test]
 fn no_floating_point_number_touches_money_or_anything_else() {
-    const EXCUSED: [&str; 2] = [
+    const EXCUSED: [&str; 3] = [
+        // A signature over numbers as JavaScript prints them.
+        "adapters/recipe/json.rs",
         // Excel stores every number as one; the reader turns it into decimal text at the cell.
         "src/schools/import/sheet/xlsx.rs",
         // Names the type in order to refuse it.
