@@ -236,8 +236,9 @@ pub(super) struct Expanded {
     pub columns: &'static [(&'static str, Kind)],
 }
 
-/// Literals by address, and what stands for their batch (PostgreSQL: always the same).
-static EXPANDED: RwLock<Option<HashMap<(usize, Option<Shape>), Expanded>>> = RwLock::new(None);
+/// A literal by its address, and what stands for its batch (PostgreSQL: always the same).
+type Key = (usize, Option<Shape>);
+static EXPANDED: RwLock<Option<HashMap<Key, Expanded>>> = RwLock::new(None);
 
 /// The text for an engine; `shape` on SQLite alone. Kept for the life of the program: literals are
 /// those of the source, and shapes are powers of two.
