@@ -56,6 +56,10 @@ text_ids! {
     /// A school's agreement with a provider; part of the address that provider calls.
     ConnectionId,
     AttemptId,
+    /// A payment or refund as a provider is asked for it; the idempotency key of those requests.
+    FlowId,
+    /// A provider's message as it came in.
+    MessageId,
     PaymentId,
     InvoiceId,
     /// A receipt for collected money that takes no invoice.

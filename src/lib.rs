@@ -32,6 +32,7 @@ use ids::Ids;
 use jobs::Wake;
 use payments::chart::Charts;
 use payments::connections::Connections;
+use payments::messages::{Keeper, KeeperTools};
 use payments::{Desk, Poster};
 use sealing::SealingKey;
 use store::Db;
@@ -49,6 +50,8 @@ pub struct App {
     pub connections: Connections,
     /// Takes notices and answers when they are durable.
     pub desk: Desk,
+    /// Keeps what providers sent, as it came.
+    pub keeper: Keeper,
     /// Where browsers and providers reach this installation, without a trailing slash.
     pub public_url: Arc<str>,
     /// The sandbox's bank, shown to payers of a demonstration only.
@@ -102,6 +105,12 @@ impl App {
             wake: wake.clone(),
             charts: Charts::default(),
         });
+        let keeper = Keeper::open(KeeperTools {
+            db: parts.db.clone(),
+            clock: parts.clock.clone(),
+            ids: parts.ids.clone(),
+            seal: seal.clone(),
+        });
         Self {
             db: parts.db,
             clock: parts.clock,
@@ -111,6 +120,7 @@ impl App {
             wake,
             http: parts.http,
             desk,
+            keeper,
             public_url: parts.public_url.trim_end_matches('/').into(),
             sandbox_bank_url: parts.sandbox_bank_url.map(Into::into),
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -22,7 +23,11 @@ pub enum SealError {
 }
 
 /// The master key of an installation. Never printed.
-pub struct SealingKey(LessSafeKey);
+pub struct SealingKey {
+    seal: LessSafeKey,
+    /// Of its own, so that no digest says anything about the key that seals.
+    digest: hmac::Key,
+}
 
 impl std::fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,7 +38,24 @@ impl std::fmt::Debug for SealingKey {
 impl SealingKey {
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         let key = UnboundKey::new(&AES_256_GCM, &bytes).expect("32 bytes make an AES-256 key");
-        Self(LessSafeKey::new(key))
+        let master = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        let digest = hmac::sign(&master, b"hocphi keyed digest 1");
+        Self {
+            seal: LessSafeKey::new(key),
+            digest: hmac::Key::new(hmac::HMAC_SHA256, digest.as_ref()),
+        }
+    }
+
+    /// A digest that nobody makes or guesses a preimage for without the master key; 64 hex digits.
+    /// `context` separates uses.
+    pub fn digest(&self, context: &str, parts: &[&[u8]]) -> String {
+        let mut running = hmac::Context::with_key(&self.digest);
+        for part in [context.as_bytes()].iter().chain(parts) {
+            // With its length, so that moving a byte between parts changes the digest.
+            running.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            running.update(part);
+        }
+        hex::encode(running.sign().as_ref())
     }
 
     /// Reads the key (64 hex digits) from a file.
@@ -89,7 +111,7 @@ impl SealingKey {
     pub fn seal(&self, ids: &Ids, context: &str, secret: &[u8]) -> String {
         let nonce = ids.bytes::<NONCE_LEN>();
         let mut sealed = secret.to_vec();
-        self.0
+        self.seal
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(context.as_bytes()),
@@ -117,7 +139,7 @@ impl SealingKey {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| refused())?;
         let mut body = body.to_vec();
         let plain = self
-            .0
+            .seal
             .open_in_place(nonce, Aad::from(context.as_bytes()), &mut body)
             .map_err(|_| refused())?;
         Ok(plain.to_vec())
@@ -127,6 +149,18 @@ impl SealingKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_follows_the_key_the_context_and_where_parts_end() {
+        let key = SealingKey::from_bytes([7; 32]);
+        let digest = key.digest("message", &[b"ab", b"c"]);
+        assert_eq!(digest.len(), 64);
+        assert_eq!(digest, key.digest("message", &[b"ab", b"c"]));
+        assert_ne!(digest, key.digest("message", &[b"a", b"bc"]));
+        assert_ne!(digest, key.digest("other", &[b"ab", b"c"]));
+        let other = SealingKey::from_bytes([8; 32]);
+        assert_ne!(digest, other.digest("message", &[b"ab", b"c"]));
+    }
 
     #[test]
     fn a_secret_opens_only_in_its_place_and_unchanged() {

@@ -127,6 +127,7 @@ async fn serve(args: Args) -> Result<ExitCode> {
     for job in jobs {
         job.await?;
     }
+    app.keeper.flush().await;
     app.db.close().await;
     Ok(ExitCode::SUCCESS)
 }

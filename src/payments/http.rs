@@ -1,23 +1,29 @@
 //! Where providers report to and browsers come back to.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
-use hocphi_adapters::contract::{Ack, Flow, Inbound, Naming, Notice, Notices, Outcome, Received};
+use hocphi_adapters::contract::{Ack, Flow, Inbound, InquiryAnswer, Outcome, Reason, Received};
+use serde::Deserialize;
 
-use super::books::{Arrival, Target};
 use super::connections::Connection;
 use super::evidence_store::{self, EvidenceKind};
-use super::{service, store};
+use super::inquiry::{self, Found};
+use super::messages::Seen;
+use super::messages::store::Verdict;
+use super::{receive, service, store};
 use crate::App;
-use crate::fees::{bill_code::BillCode, memo};
 use crate::ids::{ConnectionId, PaymentId};
 use crate::store::Tx;
 use crate::web::Web;
@@ -33,6 +39,7 @@ const RETRY_AFTER_SECONDS: &str = "5";
 pub fn provider_routes(app: App) -> Router {
     Router::new()
         .route("/notices/{provider}/{connection_id}", any(notice))
+        .route("/notices/{provider}/{connection_id}/{*below}", any(notice))
         .layer(DefaultBodyLimit::max(NOTICE_BODY_BYTES_MAX))
         .with_state(app)
 }
@@ -44,40 +51,187 @@ pub fn payer_routes() -> Router<Web> {
         .route("/return/{provider}/{connection_id}", get(came_back))
 }
 
+/// Whatever a provider calls: a report of payments, a bank's question for open bills, a request for
+/// a token of ours.
 async fn notice(
     State(app): State<App>,
-    Path((provider, connection_id)): Path<(String, String)>,
+    Path(address): Path<Address>,
+    caller: Caller,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let connection = match find(&app, &provider, &connection_id).await {
+    let connection = match find(&app, &address.provider, &address.connection_id).await {
         Ok(connection) => connection,
         Err(unusable) => return unusable.into_response(),
     };
-    let inbound = inbound(&app, &method, &uri, &headers, body);
-    let adapter = &connection.adapter;
-    let flow = adapter.route(&inbound);
-    let received = Received {
-        flow,
-        inbound: &inbound,
-        credentials: &connection.credentials,
-        our_reference: None,
+    let (body, unread) = match body {
+        Ok(body) => (body, None),
+        Err(rejection) => (Bytes::new(), Some(rejection)),
     };
-    match adapter.read_notice(flow, &inbound, &connection.credentials) {
-        Ok(notices) => {
-            let outcome = take_in(&app, &connection, &inbound, notices).await;
-            answer(adapter.acknowledge(outcome, &received), outcome)
+    let inbound = inbound(&app, &method, &uri, &headers, body);
+    let flow = connection.adapter.route(&inbound);
+    let mut seen = Seen::refused(&connection, flow, caller.to_string(), inbound);
+    if let Some(rejection) = unread {
+        seen.refuse(Some(Reason::Malformed), &rejection.body_text(), Outcome::Unusable);
+        app.keeper.keep(seen);
+        return rejection.into_response();
+    }
+    let ack = if caller.may_call(&connection) {
+        match flow {
+            Flow::Token => token(&app, &mut seen),
+            Flow::BillInquiry => open_bills(&app, &mut seen).await,
+            _ => report(&app, &mut seen).await,
+        }
+    } else {
+        seen.refuse(None, "the caller is not among the connection's networks", Outcome::NotAuthentic);
+        acknowledge(&seen, None)
+    };
+    if seen.verdict == Verdict::Refused {
+        tracing::warn!(
+            provider = address.provider, connection.id = address.connection_id, flow = flow.code(),
+            reason = seen.reason.map(Reason::code), detail = seen.detail, "message refused"
+        );
+    }
+    let outcome = seen.outcome;
+    app.keeper.keep(seen);
+    answer(ack, outcome)
+}
+
+/// Where a provider calls; some call several addresses below the one that was registered.
+#[derive(Debug, Deserialize)]
+struct Address {
+    provider: String,
+    connection_id: String,
+}
+
+async fn report(app: &App, seen: &mut Seen) -> Ack {
+    let connection = Arc::clone(&seen.connection);
+    let notices = match receive::read(&connection, seen.flow, &seen.inbound, app.clock.now()) {
+        Ok(notices) => notices,
+        Err(rejection) => {
+            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            return acknowledge(seen, None);
+        }
+    };
+    seen.verdict = Verdict::Authentic;
+    seen.notices = notices.read.len() + notices.unreadable.len();
+    seen.spare = notices
+        .read
+        .iter()
+        .flat_map(|notice| receive::numbers(notice))
+        .collect();
+    if let Some(unreadable) = notices.unreadable.first() {
+        tracing::error!(
+            connection.id = %connection.connection_id, detail = unreadable.detail,
+            count = notices.unreadable.len(), "items of a message cannot be read"
+        );
+        seen.reason = Some(unreadable.reason);
+        seen.detail = Some(unreadable.detail.clone());
+    }
+    let raw = receive::raw_text(&seen.inbound);
+    let posted = receive::post(app, &connection, &raw, notices.read).await;
+    seen.outcome = receive::worst(&posted);
+    let ours = posted.iter().find_map(|item| item.payment_id.as_ref());
+    acknowledge(seen, ours.map(PaymentId::as_str))
+}
+
+fn token(app: &App, seen: &mut Seen) -> Ack {
+    let connection = Arc::clone(&seen.connection);
+    let issued = receive::with_valid(&connection, app.clock.now(), |credentials| {
+        connection
+            .adapter
+            .issue_token(&seen.inbound, credentials, app.ids.bytes())
+    });
+    match issued {
+        Ok(issued) => {
+            (seen.verdict, seen.outcome) = (Verdict::Authentic, Outcome::Accepted);
+            issued.ack
         }
         Err(rejection) => {
-            tracing::warn!(
-                provider, connection.id = %connection_id, reason = rejection.reason.code(),
-                detail = rejection.detail, "notice refused"
-            );
-            let outcome = rejection.outcome();
-            answer(adapter.acknowledge(outcome, &received), outcome)
+            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            acknowledge(seen, None)
         }
+    }
+}
+
+async fn open_bills(app: &App, seen: &mut Seen) -> Ack {
+    let connection = Arc::clone(&seen.connection);
+    let read = receive::with_valid(&connection, app.clock.now(), |credentials| {
+        connection.adapter.read_inquiry(&seen.inbound, credentials)
+    });
+    let found = match read {
+        Ok(inquiry) => {
+            (seen.verdict, seen.outcome) = (Verdict::Authentic, Outcome::Accepted);
+            inquiry::debtor(app, &connection.school_id, &inquiry).await
+        }
+        Err(rejection) => {
+            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            let refused = InquiryAnswer::Refused(seen.outcome);
+            return connection.adapter.answer_inquiry(refused, &received(seen, None));
+        }
+    };
+    let found = found.unwrap_or_else(|error| {
+        tracing::error!(%error, connection.id = %connection.connection_id, "open bills cannot be read");
+        seen.outcome = Outcome::Temporary;
+        Found::Trouble
+    });
+    if matches!(found, Found::Nobody) {
+        seen.outcome = Outcome::UnknownOrder;
+    }
+    let answer = match &found {
+        Found::Debtor(debtor) => InquiryAnswer::Bills(debtor),
+        Found::NothingDue => InquiryAnswer::NothingDue,
+        Found::Nobody => InquiryAnswer::UnknownCustomer,
+        Found::Trouble => InquiryAnswer::Refused(Outcome::Temporary),
+    };
+    connection.adapter.answer_inquiry(answer, &received(seen, None))
+}
+
+fn received<'a>(seen: &'a Seen, our_reference: Option<&'a str>) -> Received<'a> {
+    Received {
+        flow: seen.flow,
+        inbound: &seen.inbound,
+        credentials: &seen.connection.credentials,
+        our_reference,
+    }
+}
+
+fn acknowledge(seen: &Seen, our_reference: Option<&str>) -> Ack {
+    seen.connection
+        .adapter
+        .acknowledge(seen.outcome, &received(seen, our_reference))
+}
+
+/// Who calls, as the socket says it; forwarding headers are not believed.
+#[derive(Clone, Copy, Debug)]
+struct Caller(Option<IpAddr>);
+
+impl Caller {
+    fn may_call(self, connection: &Connection) -> bool {
+        connection.sources.is_empty()
+            || self.0.is_some_and(|address| {
+                connection.sources.iter().any(|network| network.holds(address))
+            })
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(info.map(|info| info.0.ip())))
     }
 }
 
@@ -143,95 +297,6 @@ fn inbound(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap, body: Byt
     }
 }
 
-/// Hands every notice of a message to the desk; answers the worst outcome.
-async fn take_in(
-    app: &App,
-    connection: &Connection,
-    inbound: &Inbound,
-    notices: Notices,
-) -> Outcome {
-    let raw = if inbound.body.is_empty() {
-        inbound.query.clone()
-    } else {
-        // Text on both engines: a NUL would be refused by PostgreSQL.
-        String::from_utf8_lossy(&inbound.body).replace('\0', "\u{fffd}")
-    };
-    let mut worst = Outcome::Repeated;
-    for rejection in &notices.unreadable {
-        tracing::error!(
-            connection.id = %connection.connection_id, detail = rejection.detail,
-            "an item of a batch cannot be read"
-        );
-    }
-    for notice in notices.read {
-        let arrival = arrival(app, connection, notice.into_inner(), raw.clone());
-        let outcome = match app.desk.hand_in(arrival).await {
-            Ok(Some(receipt)) => receipt.outcome,
-            Ok(None) | Err(super::DeskFull) => Outcome::Temporary,
-        };
-        if weight(outcome) > weight(worst) {
-            worst = outcome;
-        }
-    }
-    worst
-}
-
-fn arrival(app: &App, connection: &Connection, notice: Notice, raw: String) -> Arrival {
-    let capability = &connection.adapter.profile().capability;
-    let now = app.clock.now();
-    Arrival {
-        school_id: connection.school_id.clone(),
-        connection_id: connection.connection_id.clone(),
-        provider: connection.provider.clone(),
-        channel: connection.channel,
-        settlement: capability.settlement,
-        target: target(capability.naming, &notice),
-        notice,
-        raw,
-        received_at: now,
-        payment_id: PaymentId::new(app.ids.next(now)),
-    }
-}
-
-/// An intermediary names our order; a bank host the bill; a bank credit carries the payer's words.
-fn target(naming: Naming, notice: &Notice) -> Target {
-    let code = notice.bill_ref.as_ref().or(notice.order_ref.as_ref());
-    match (naming, code) {
-        (Naming::Order, _) => Target::Order(notice.order_ref.clone().unwrap_or_default()),
-        (Naming::Code | Naming::Memo, Some(code)) if BillCode::parse(code).is_ok() => {
-            Target::Codes {
-                codes: vec![code.clone()],
-                suggestions: Vec::new(),
-            }
-        }
-        (Naming::Code | Naming::Memo, _) => {
-            let found = memo::read(notice.memo.as_deref().unwrap_or_default());
-            let text = |codes: Vec<BillCode>| {
-                codes
-                    .into_iter()
-                    .map(|code| code.as_str().to_owned())
-                    .collect()
-            };
-            Target::Codes {
-                codes: text(found.codes),
-                suggestions: text(found.suggestions),
-            }
-        }
-    }
-}
-
-const fn weight(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Repeated => 0,
-        Outcome::Accepted => 1,
-        Outcome::Unusable => 2,
-        Outcome::AmountDiffers => 3,
-        Outcome::UnknownOrder => 4,
-        Outcome::NotAuthentic => 5,
-        Outcome::Temporary => 6,
-    }
-}
-
 fn answer(ack: Ack, outcome: Outcome) -> Response {
     let status = StatusCode::from_u16(ack.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(Body::from(ack.body));
@@ -263,9 +328,7 @@ async fn came_back(
         Err(Unusable::Broken) => return Err(PageError::Internal("connection unusable".into())),
     };
     let inbound = inbound(&app, &method, &uri, &headers, Bytes::new());
-    let order_ref = connection
-        .adapter
-        .read_notice(Flow::Return, &inbound, &connection.credentials)
+    let order_ref = receive::read(&connection, Flow::Return, &inbound, app.clock.now())
         .ok()
         .and_then(|notices| notices.read.into_iter().next())
         .and_then(|notice| notice.into_inner().order_ref)
@@ -285,12 +348,11 @@ async fn came_back(
 async fn pay(
     State(app): State<App>,
     Path((key, connection_id)): Path<(String, String)>,
-    request: Request,
+    caller: Caller,
 ) -> Result<Redirect, PageError> {
-    let payer_ip = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or_else(|| "127.0.0.1".to_owned(), |info| info.0.ip().to_string());
+    let payer_ip = caller
+        .0
+        .map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string());
     let id = ConnectionId::new(connection_id);
     match service::start_checkout(&app, &key, &id, &payer_ip).await {
         Ok(started) => Ok(Redirect::to(&started.redirect)),
@@ -299,7 +361,6 @@ async fn pay(
         }
         // Somebody paid meanwhile: the bill says so.
         Err(service::PayError::NothingDue) => Ok(Redirect::to(&format!("/b/{key}"))),
-        Err(service::PayError::Store(error)) => Err(error.into()),
         Err(error) => Err(PageError::Internal(format!("checkout: {error}"))),
     }
 }

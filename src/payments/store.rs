@@ -1,58 +1,9 @@
-//! Statements of checkout and connections; those of posting are in `posting_store`.
+//! Statements of checkout; those of posting are in `posting_store`.
 
-use super::books::Channel;
-use super::connections::NewConnection;
-use crate::clock::Instant;
+use crate::clock::{Day, Instant};
 use crate::ids::{AttemptId, BillId, ConnectionId, SchoolId};
 use crate::money::Vnd;
 use crate::store::{Db, StoreError, Tx};
-
-#[derive(sqlx::FromRow)]
-pub(super) struct ConnectionRow {
-    pub school_id: SchoolId,
-    pub provider: String,
-    pub display_name: String,
-    pub channel: Channel,
-    pub credentials: String,
-}
-
-pub(super) async fn enabled_connection(
-    db: &Db,
-    id: &ConnectionId,
-) -> Result<Option<ConnectionRow>, StoreError> {
-    db.sql(
-        "SELECT school_id, provider, display_name, channel, credentials
-           FROM provider_connection
-          WHERE connection_id = $1 AND state = 'ENABLED'",
-    )
-    .bind(id.clone())
-    .optional()
-    .await
-}
-
-pub(super) async fn put_connection(
-    tx: &mut Tx,
-    new: &NewConnection,
-    sealed: &str,
-) -> Result<(), StoreError> {
-    tx.sql(
-        "INSERT INTO provider_connection
-                (school_id, connection_id, provider, display_name, channel, credentials, state)
-         VALUES ($1, $2, $3, $4, $5, $6, 'ENABLED')
-         ON CONFLICT (school_id, connection_id) DO UPDATE
-            SET display_name = excluded.display_name, credentials = excluded.credentials,
-                state = 'ENABLED'",
-    )
-    .bind(new.school_id.clone())
-    .bind(new.connection_id.clone())
-    .bind(new.provider.clone())
-    .bind(new.display_name.clone())
-    .bind(new.channel)
-    .bind(sealed.to_owned())
-    .run()
-    .await?;
-    Ok(())
-}
 
 /// A bill as checkout needs it.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -164,6 +115,80 @@ pub(super) async fn has_payment(
         .bind(school.clone())
         .bind(provider.to_owned())
         .bind(transaction_id.to_owned())
+        .optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// A bill as a bank's customer sees it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct OwedBill {
+    pub bill_id: BillId,
+    pub bill_code: String,
+    pub title: String,
+    pub pupil_name: String,
+    pub class_name: String,
+    pub school_name: String,
+    pub amount_due: i64,
+    pub amount_paid: i64,
+    pub due_day: Day,
+}
+
+impl OwedBill {
+    pub fn open(&self) -> i64 {
+        self.amount_due - self.amount_paid
+    }
+}
+
+/// The bill of a code, open or not; none when it was cancelled or is another school's.
+pub(super) async fn owed_by_code(
+    db: &Db,
+    school: &SchoolId,
+    code: &str,
+) -> Result<Vec<OwedBill>, StoreError> {
+    db.sql(
+        "SELECT b.bill_id, b.bill_code, b.title, b.pupil_name, b.class_name, u.name AS school_name,
+                b.amount_due, b.amount_paid, b.due_day
+           FROM fee_bill b JOIN org_unit u ON u.unit_id = b.school_id
+          WHERE b.school_id = $1 AND b.bill_code = $2 AND b.state <> 'CANCELLED'",
+    )
+    .bind(school.clone())
+    .bind(code.to_owned())
+    .all()
+    .await
+}
+
+/// Open bills of the pupil of a code, the oldest first.
+pub(super) async fn owed_by_pupil(
+    db: &Db,
+    school: &SchoolId,
+    pupil_code: &str,
+) -> Result<Vec<OwedBill>, StoreError> {
+    db.sql(
+        "SELECT b.bill_id, b.bill_code, b.title, b.pupil_name, b.class_name, u.name AS school_name,
+                b.amount_due, b.amount_paid, b.due_day
+           FROM pupil p
+           JOIN fee_bill b ON b.school_id = p.school_id AND b.pupil_id = p.pupil_id
+           JOIN org_unit u ON u.unit_id = b.school_id
+          WHERE p.school_id = $1 AND p.code = $2 AND b.state IN ('OPEN', 'PARTIAL')
+          ORDER BY b.due_day, b.bill_id LIMIT 24",
+    )
+    .bind(school.clone())
+    .bind(pupil_code.to_owned())
+    .all()
+    .await
+}
+
+/// Whether a pupil of this school has this code.
+pub(super) async fn is_pupil(
+    db: &Db,
+    school: &SchoolId,
+    pupil_code: &str,
+) -> Result<bool, StoreError> {
+    let found: Option<(String,)> = db
+        .sql("SELECT pupil_id FROM pupil WHERE school_id = $1 AND code = $2")
+        .bind(school.clone())
+        .bind(pupil_code.to_owned())
         .optional()
         .await?;
     Ok(found.is_some())

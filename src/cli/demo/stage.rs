@@ -431,6 +431,7 @@ impl Stage {
         for task in self.tasks {
             task.await?;
         }
+        self.app.keeper.flush().await;
         self.app.db.close().await;
         Ok(())
     }

@@ -1,9 +1,17 @@
-//! The one outgoing client. Deadlines here, meaning elsewhere: an adapter builds the call and reads
-//! the reply.
+//! The one outgoing client. Deadlines and circuit breakers here, meaning elsewhere: an adapter builds
+//! the call and reads the reply.
 
+mod breaker;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hocphi_adapters::contract::{Call, Fault, Retry};
+
+use crate::clock::Instant;
+
+pub use breaker::{Breaker, BreakerState};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,21 +31,73 @@ pub struct SetupError(#[from] reqwest::Error);
 
 /// Sends calls that adapters built.
 #[derive(Clone, Debug)]
-pub struct HttpOut(reqwest::Client);
+pub struct HttpOut {
+    client: reqwest::Client,
+    /// By the name of the other side; of this process alone.
+    breakers: Arc<Mutex<HashMap<String, Breaker>>>,
+}
 
 impl HttpOut {
     /// # Errors
     /// When the TLS back end cannot be set up.
     pub fn new() -> Result<Self, SetupError> {
-        Ok(Self(
-            reqwest::Client::builder()
+        Ok(Self {
+            client: reqwest::Client::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(TOTAL_TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .user_agent(concat!("hocphi/", env!("CARGO_PKG_VERSION")))
                 .build()?,
-        ))
+            breakers: Arc::default(),
+        })
+    }
+
+    /// Sends one call through the circuit of `other_side`. An answer below 500 counts as health,
+    /// whatever it says. `chance` is 0 to 999 and spreads the end of pauses.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); safe to repeat while the circuit is open.
+    pub async fn send_through(
+        &self,
+        other_side: &str,
+        call: &Call,
+        deadline: Duration,
+        now: Instant,
+        chance: i64,
+    ) -> Result<Reply, Fault> {
+        if !self.breaker(other_side, |breaker| breaker.admits(now)) {
+            return Err(Fault {
+                retry: Retry::Safe,
+                message: "the circuit is open after several failures".into(),
+            });
+        }
+        let sent = tokio::time::timeout(deadline, self.send(call))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Fault {
+                    retry: Retry::AskFirst,
+                    message: "timed out".into(),
+                })
+            });
+        let answered = match &sent {
+            Ok(reply) => reply.status < 500,
+            // A call that cannot be built says nothing about the other side.
+            Err(fault) => fault.retry == Retry::Never,
+        };
+        self.breaker(other_side, |breaker| breaker.note(answered, now, chance));
+        sent
+    }
+
+    /// The circuit of `other_side` in this process.
+    pub fn circuit(&self, other_side: &str) -> BreakerState {
+        self.breaker(other_side, |breaker| breaker.state())
+    }
+
+    fn breaker<T>(&self, other_side: &str, ask: impl FnOnce(&mut Breaker) -> T) -> T {
+        // A panic elsewhere leaves whole breakers behind.
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(breakers.entry(other_side.to_owned()).or_default())
     }
 
     /// Sends one call.
@@ -52,7 +112,7 @@ impl HttpOut {
         };
         let method = reqwest::Method::from_bytes(call.method.as_bytes())
             .map_err(|error| never(error.to_string()))?;
-        let mut request = self.0.request(method, &call.url).body(call.body.clone());
+        let mut request = self.client.request(method, &call.url).body(call.body.clone());
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
