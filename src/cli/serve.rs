@@ -19,7 +19,7 @@ use hocphi::invoices::service::{Exchange, KeyRing};
 use hocphi::jobs::Runner;
 use hocphi::payments::http::provider_routes;
 use hocphi::payments::moves::jobs::CreditHandler;
-use hocphi::refunds::jobs::ConfirmHandler;
+use hocphi::refunds::jobs::{ConfirmHandler, SendHandler};
 use hocphi::sealing::SealingKey;
 use hocphi::store::Db;
 use hocphi::web::{self, PageConfig};
@@ -175,7 +175,7 @@ pub fn start_jobs(
         db: app.db.clone(),
         clock: app.clock.clone(),
         wake: app.wake.clone(),
-        stop,
+        stop: stop.clone(),
     };
     let mut running = vec![
         runner.spawn(IssueHandler {
@@ -184,6 +184,8 @@ pub fn start_jobs(
         }),
         runner.spawn(CreditHandler { app: app.clone() }),
         runner.spawn(ConfirmHandler { app: app.clone() }),
+        runner.spawn(SendHandler { app: app.clone() }),
+        hocphi::payments::outbound::jobs::spawn(app.clone(), stop),
     ];
     if let Some(exchange) = exchange {
         let exchange = Arc::new(exchange);

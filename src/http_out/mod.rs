@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use hocphi_adapters::contract::Reply;
 use hocphi_adapters::contract::{Call, Fault, Retry};
 
 use crate::clock::Instant;
@@ -16,13 +17,6 @@ pub use breaker::{Breaker, BreakerState};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// What came back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Vec<u8>,
-}
 
 /// The TLS back end could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -112,12 +106,25 @@ impl HttpOut {
         };
         let method = reqwest::Method::from_bytes(call.method.as_bytes())
             .map_err(|error| never(error.to_string()))?;
-        let mut request = self.client.request(method, &call.url).body(call.body.clone());
+        let mut request = self
+            .client
+            .request(method, &call.url)
+            .body(call.body.clone());
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
         let mut response = request.send().await.map_err(|error| fault(&error))?;
         let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect();
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| fault(&error))? {
             if body.len() + piece.len() > REPLY_BYTES_MAX {
@@ -127,7 +134,11 @@ impl HttpOut {
             }
             body.extend_from_slice(&piece);
         }
-        Ok(Reply { status, body })
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 }
 

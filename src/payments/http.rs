@@ -22,12 +22,15 @@ use super::evidence_store::{self, EvidenceKind};
 use super::inquiry::{self, Found};
 use super::messages::Seen;
 use super::messages::store::Verdict;
+use super::pages::HandoverPage;
+use super::service::Started;
 use super::{receive, service, store};
 use crate::App;
 use crate::ids::{ConnectionId, PaymentId};
 use crate::store::Tx;
 use crate::web::Web;
 use crate::web::errors::PageError;
+use crate::web::layout::{Shell, page};
 use crate::web::problem::ProblemDetails;
 
 /// No provider's notice comes near this.
@@ -74,7 +77,11 @@ async fn notice(
     let flow = connection.adapter.route(&inbound);
     let mut seen = Seen::refused(&connection, flow, caller.to_string(), inbound);
     if let Some(rejection) = unread {
-        seen.refuse(Some(Reason::Malformed), &rejection.body_text(), Outcome::Unusable);
+        seen.refuse(
+            Some(Reason::Malformed),
+            &rejection.body_text(),
+            Outcome::Unusable,
+        );
         app.keeper.keep(seen);
         return rejection.into_response();
     }
@@ -85,13 +92,21 @@ async fn notice(
             _ => report(&app, &mut seen).await,
         }
     } else {
-        seen.refuse(None, "the caller is not among the connection's networks", Outcome::NotAuthentic);
+        seen.refuse(
+            None,
+            "the caller is not among the connection's networks",
+            Outcome::NotAuthentic,
+        );
         acknowledge(&seen, None)
     };
     if seen.verdict == Verdict::Refused {
         tracing::warn!(
-            provider = address.provider, connection.id = address.connection_id, flow = flow.code(),
-            reason = seen.reason.map(Reason::code), detail = seen.detail, "message refused"
+            provider = address.provider,
+            connection.id = address.connection_id,
+            flow = flow.code(),
+            reason = seen.reason.map(Reason::code),
+            detail = seen.detail,
+            "message refused"
         );
     }
     let outcome = seen.outcome;
@@ -111,7 +126,11 @@ async fn report(app: &App, seen: &mut Seen) -> Ack {
     let notices = match receive::read(&connection, seen.flow, &seen.inbound, app.clock.now()) {
         Ok(notices) => notices,
         Err(rejection) => {
-            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            seen.refuse(
+                Some(rejection.reason),
+                &rejection.detail,
+                rejection.outcome(),
+            );
             return acknowledge(seen, None);
         }
     };
@@ -150,7 +169,11 @@ fn token(app: &App, seen: &mut Seen) -> Ack {
             issued.ack
         }
         Err(rejection) => {
-            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            seen.refuse(
+                Some(rejection.reason),
+                &rejection.detail,
+                rejection.outcome(),
+            );
             acknowledge(seen, None)
         }
     }
@@ -167,9 +190,15 @@ async fn open_bills(app: &App, seen: &mut Seen) -> Ack {
             inquiry::debtor(app, &connection.school_id, &inquiry).await
         }
         Err(rejection) => {
-            seen.refuse(Some(rejection.reason), &rejection.detail, rejection.outcome());
+            seen.refuse(
+                Some(rejection.reason),
+                &rejection.detail,
+                rejection.outcome(),
+            );
             let refused = InquiryAnswer::Refused(seen.outcome);
-            return connection.adapter.answer_inquiry(refused, &received(seen, None));
+            return connection
+                .adapter
+                .answer_inquiry(refused, &received(seen, None));
         }
     };
     let found = found.unwrap_or_else(|error| {
@@ -186,7 +215,9 @@ async fn open_bills(app: &App, seen: &mut Seen) -> Ack {
         Found::Nobody => InquiryAnswer::UnknownCustomer,
         Found::Trouble => InquiryAnswer::Refused(Outcome::Temporary),
     };
-    connection.adapter.answer_inquiry(answer, &received(seen, None))
+    connection
+        .adapter
+        .answer_inquiry(answer, &received(seen, None))
 }
 
 fn received<'a>(seen: &'a Seen, our_reference: Option<&'a str>) -> Received<'a> {
@@ -212,7 +243,10 @@ impl Caller {
     fn may_call(self, connection: &Connection) -> bool {
         connection.sources.is_empty()
             || self.0.is_some_and(|address| {
-                connection.sources.iter().any(|network| network.holds(address))
+                connection
+                    .sources
+                    .iter()
+                    .any(|network| network.holds(address))
             })
     }
 }
@@ -349,18 +383,37 @@ async fn pay(
     State(app): State<App>,
     Path((key, connection_id)): Path<(String, String)>,
     caller: Caller,
-) -> Result<Redirect, PageError> {
+    shell: Shell,
+) -> Result<Response, PageError> {
     let payer_ip = caller
         .0
         .map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string());
     let id = ConnectionId::new(connection_id);
+    let bill = format!("/b/{key}");
     match service::start_checkout(&app, &key, &id, &payer_ip).await {
-        Ok(started) => Ok(Redirect::to(&started.redirect)),
+        Ok(Started::Go(address)) => Ok(Redirect::to(&address).into_response()),
+        Ok(Started::Post {
+            provider,
+            action,
+            fields,
+        }) => page(&HandoverPage {
+            shell,
+            provider,
+            action,
+            fields,
+            key,
+        }),
+        Ok(Started::Waiting) => Ok(Redirect::to(&format!("{bill}?from=return")).into_response()),
         Err(service::PayError::NoBill | service::PayError::NoConnection) => {
             Err(PageError::NotFound)
         }
         // Somebody paid meanwhile: the bill says so.
-        Err(service::PayError::NothingDue) => Ok(Redirect::to(&format!("/b/{key}"))),
+        Err(service::PayError::NothingDue) => Ok(Redirect::to(&bill).into_response()),
+        // The attempt has failed, and the bill offers the other ways.
+        Err(service::PayError::Refused(problem)) => {
+            tracing::warn!(connection.id = %id, problem, "a provider took no order");
+            Ok(Redirect::to(&format!("{bill}?from=return")).into_response())
+        }
         Err(error) => Err(PageError::Internal(format!("checkout: {error}"))),
     }
 }

@@ -34,7 +34,11 @@ pub(super) async fn debtor(
     };
     if found.is_empty() {
         let known = code.is_none() && store::is_pupil(&app.db, school, typed).await?;
-        return Ok(if known { Found::NothingDue } else { Found::Nobody });
+        return Ok(if known {
+            Found::NothingDue
+        } else {
+            Found::Nobody
+        });
     }
     for bill in &found {
         fees::service::price_for_today(app, school, &bill.bill_id).await?;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use hocphi_adapters::contract::{
-    Credentials, Flow, Inbound, Naming, Notice, Notices, Outcome, Reason, Rejection, Status, Verified,
+    Credentials, Flow, Inbound, Naming, Notice, Notices, Outcome, Reason, Rejection, Status,
+    Verified,
 };
 use tokio::task::JoinSet;
 

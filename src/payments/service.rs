@@ -1,19 +1,30 @@
 //! Use cases around posting: starting a checkout, taking cash.
 
-use hocphi_adapters::contract::{Checkout, Errand, Fault, Notice, Order, Settlement, Status};
+use std::sync::Arc;
+
+use hocphi_adapters::contract::{
+    Checkout, Errand, Fault, Flow as Message, Notice, Order, Settlement, Status,
+};
 
 use super::books::{Arrival, Channel, Receipt, Target};
-use super::connections::ConnectionError;
+use super::connections::{Connection, ConnectionError};
 use super::evidence_store::{self, EvidenceKind, Step};
+use super::outbound;
+use super::outbound::rules::{self, Flow, Kind, Seen, State};
+use super::outbound::service::{FlowError, LEASE_SECONDS, Request, manner};
+use super::outbound::store::FlowRow;
 use super::store::{self, NewAttempt};
 use crate::App;
+use crate::clock::Instant;
 use crate::fees;
-use crate::ids::{AttemptId, BillId, ConnectionId, PaymentId, SchoolId};
+use crate::ids::{AttemptId, BillId, ConnectionId, FlowId, PaymentId, SchoolId};
 use crate::money::Vnd;
 use crate::store::{StoreError, Tx};
 
 /// How long a payer may take on the provider's page. Money that comes later is taken all the same.
 const CHECKOUT_TTL_MINUTES: i64 = 15;
+/// A payment with less time left than this is started anew.
+const CHECKOUT_LEFT_SECONDS_MIN: i64 = 180;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PayError {
@@ -35,17 +46,37 @@ pub enum PayError {
     Amount { open: Vnd },
     #[error("the books cannot take more now")]
     Busy,
-    #[error("provider wants a server-to-server start, which this version does not send")]
-    Unsupported,
+    /// The provider took no order, or told no way on; its words.
+    #[error("the provider refused: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Flow(#[from] FlowError),
 }
 
-/// Where to send the payer's browser.
+/// Where the payer's browser goes now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    pub redirect: String,
+pub enum Started {
+    Go(String),
+    /// The browser posts these fields there, in this order.
+    Post {
+        provider: String,
+        action: String,
+        fields: Vec<(String, String)>,
+    },
+    /// The provider has not answered: it is being asked, and the bill shows what comes of it.
+    Waiting,
 }
 
-/// Starts paying what is open of a bill through a provider; prices the bill for today first.
+/// What a checkout wrote, and what is to be done outside the transaction.
+#[derive(Clone, Debug)]
+enum Begun {
+    /// A payment that the provider is waiting for already.
+    Open(String),
+    New(Box<FlowRow>, Checkout),
+}
+
+/// Starts paying what is open of a bill through a provider; prices the bill for today first. A
+/// payment that was started before, of the same amount and with time left, is gone on with.
 ///
 /// `key` is a link token or a bill code; `payer_ip` is passed on to providers that want it.
 ///
@@ -64,24 +95,20 @@ pub async fn start_checkout(
         .await?
         .filter(|connection| connection.adapter.profile().capability.checkout)
         .ok_or(PayError::NoConnection)?;
+    let (key, payer_ip) = (key.to_owned(), payer_ip.to_owned());
     let attempt_id = AttemptId::new(app.ids.next(now));
-    // Short enough for every provider, unique by chance, readable beside the bill code.
-    let suffix: String = app.ids.token().chars().take(8).collect();
-    let (key, school, id) = (
-        key.to_owned(),
-        connection.school_id.clone(),
-        connection_id.clone(),
-    );
-    let (attempt, bill_code) = app
+    let unique = u64::from_be_bytes(app.ids.bytes());
+    let (chosen, public_url) = (Arc::clone(&connection), Arc::clone(&app.public_url));
+    let begun = app
         .db
         .write("payments.checkout", async move |tx: &mut Tx| {
             let bill = store::payable_bill(tx, &key)
                 .await?
                 .ok_or(PayError::NoBill)?;
-            if bill.school_id != school {
+            if bill.school_id != chosen.school_id {
                 return Err(PayError::NoConnection);
             }
-            let priced = (school.clone(), bill.bill_id.clone());
+            let priced = (bill.school_id.clone(), bill.bill_id.clone());
             fees::service::reprice(tx, &[priced], now.day()).await?;
             let bill = store::payable_bill(tx, &key)
                 .await?
@@ -90,15 +117,38 @@ pub async fn start_checkout(
             if bill.state == "CANCELLED" || !amount.is_positive() {
                 return Err(PayError::NothingDue);
             }
+            let id = &chosen.connection_id;
+            let still_open = now.plus_seconds(CHECKOUT_LEFT_SECONDS_MIN);
+            if let Some(address) = store::open_address(tx, &bill, id, amount, still_open).await? {
+                return Ok(Begun::Open(address));
+            }
+            let form = chosen.adapter.profile().order_ref;
+            let expires_at = now.plus_seconds(CHECKOUT_TTL_MINUTES * 60);
+            let at = format!("{}/{id}", chosen.provider);
+            let order = Order {
+                order_ref: form.write(&bill.bill_code, unique, now.unix()),
+                amount,
+                description: format!("Thanh toan phieu thu {}", bill.bill_code),
+                created_at_unix: now.unix(),
+                expires_at_unix: expires_at.unix(),
+                payer_ip: payer_ip.clone(),
+                return_url: format!("{public_url}/return/{at}"),
+                notice_url: format!("{public_url}/notices/{at}"),
+            };
+            let checkout = chosen.adapter.checkout(
+                &Errand::starting(&order, attempt_id.as_str()),
+                &chosen.credentials,
+            )?;
+            let row = flow_of(&chosen, &order, &attempt_id, &checkout, now);
             let attempt = NewAttempt {
-                school_id: school.clone(),
+                school_id: bill.school_id,
                 attempt_id: attempt_id.clone(),
                 connection_id: id.clone(),
-                order_ref: format!("{}-{suffix}", bill.bill_code),
+                order_ref: order.order_ref,
                 bill_id: bill.bill_id,
                 amount,
                 created_at: now,
-                expires_at: now.plus_seconds(CHECKOUT_TTL_MINUTES * 60),
+                expires_at,
             };
             store::insert_attempt(tx, &attempt).await?;
             evidence_store::note(
@@ -111,32 +161,99 @@ pub async fn start_checkout(
                 now,
             )
             .await?;
-            Ok((attempt, bill.bill_code))
+            outbound::store::insert(tx, &row, Some(now.plus_seconds(LEASE_SECONDS))).await?;
+            Ok(Begun::New(Box::new(row), checkout))
         })
         .await?;
-    let order = Order {
-        order_ref: attempt.order_ref,
-        amount: attempt.amount,
-        description: format!("Thanh toan phieu thu {bill_code}"),
-        created_at_unix: attempt.created_at.unix(),
-        expires_at_unix: attempt.expires_at.unix(),
-        payer_ip: payer_ip.to_owned(),
-        return_url: format!(
-            "{}/return/{}/{connection_id}",
-            app.public_url, connection.provider
-        ),
-        notice_url: format!(
-            "{}/notices/{}/{connection_id}",
-            app.public_url, connection.provider
-        ),
+    match begun {
+        Begun::Open(address) => Ok(Started::Go(address)),
+        Begun::New(row, checkout) => {
+            tracing::info!(
+                attempt.id = row.subject,
+                provider = connection.provider,
+                "checkout started"
+            );
+            go_on(app, &connection, *row, checkout).await
+        }
+    }
+}
+
+/// The flow of a payment that is being started. What a browser carries has left the house with the
+/// page; what we send is about to.
+fn flow_of(
+    connection: &Connection,
+    order: &Order,
+    attempt: &AttemptId,
+    checkout: &Checkout,
+    now: Instant,
+) -> FlowRow {
+    let planned = Flow {
+        kind: Kind::Payment,
+        state: State::Planned,
+        sends: 0,
+        asks: 0,
+        faults: 0,
+        created_at: now,
+        expires_at: Instant::from_unix(order.expires_at_unix),
+        sent_at: None,
+        next_at: Some(now),
     };
-    tracing::info!(attempt.id = %attempt.attempt_id, provider = connection.provider, "checkout started");
-    match connection.adapter.checkout(
-        &Errand::starting(&order, attempt.attempt_id.as_str()),
-        &connection.credentials,
-    )? {
-        Checkout::Redirect(redirect) => Ok(Started { redirect }),
-        Checkout::Form { .. } | Checkout::Send(_) => Err(PayError::Unsupported),
+    let sent = rules::leaving(&planned, now);
+    let flow = match checkout {
+        Checkout::Send(_) => sent,
+        Checkout::Redirect(_) | Checkout::Form { .. } => {
+            let manner = manner(connection, Kind::Payment);
+            rules::after_send(&sent, Seen::Pending, &manner, now, 0)
+        }
+    };
+    FlowRow {
+        school_id: connection.school_id.clone(),
+        flow_id: FlowId::new(attempt.as_str()),
+        kind: Kind::Payment,
+        subject: attempt.to_string(),
+        connection_id: connection.connection_id.clone(),
+        order_ref: order.order_ref.clone(),
+        amount: order.amount,
+        request: Request::of_order(order).to_text(),
+        state: flow.state,
+        version: 0,
+        sends: flow.sends,
+        asks: flow.asks,
+        faults: flow.faults,
+        created_at: flow.created_at,
+        expires_at: flow.expires_at,
+        sent_at: flow.sent_at,
+        next_at: flow.next_at,
+        provider_ref: None,
+        pay_address: None,
+        problem: None,
+        ended_at: None,
+    }
+}
+
+async fn go_on(
+    app: &App,
+    connection: &Connection,
+    row: FlowRow,
+    checkout: Checkout,
+) -> Result<Started, PayError> {
+    let call = match checkout {
+        Checkout::Redirect(address) => return Ok(Started::Go(address)),
+        Checkout::Form { action, fields } => {
+            return Ok(Started::Post {
+                provider: connection.display_name.clone(),
+                action,
+                fields,
+            });
+        }
+        Checkout::Send(call) => call,
+    };
+    let observed = outbound::service::carry(app, connection, Message::Create, Ok(call)).await;
+    let row = outbound::service::written_after_send(app, connection, row, &observed).await?;
+    match (row.state, row.pay_address) {
+        (State::Pending, Some(address)) => Ok(Started::Go(address)),
+        (State::Unknown, _) => Ok(Started::Waiting),
+        (_, _) => Err(PayError::Refused(row.problem.unwrap_or_default())),
     }
 }
 

@@ -80,6 +80,36 @@ pub(super) async fn insert_attempt(tx: &mut Tx, new: &NewAttempt) -> Result<(), 
     Ok(())
 }
 
+/// Where the payer of a payment that is under way goes: of the same bill, connection and amount, with
+/// time left until `open_at`.
+pub(super) async fn open_address(
+    tx: &mut Tx,
+    bill: &PayableBill,
+    connection: &ConnectionId,
+    amount: Vnd,
+    open_at: Instant,
+) -> Result<Option<String>, StoreError> {
+    let found: Option<(String,)> = tx
+        .sql(
+            "SELECT f.pay_address
+               FROM payment_attempt a
+               JOIN provider_flow f ON f.school_id = a.school_id AND f.kind = 'PAYMENT'
+                AND f.subject = a.attempt_id
+              WHERE a.school_id = $1 AND a.bill_id = $2 AND a.connection_id = $3 AND a.amount = $4
+                AND a.state = 'WAITING' AND f.state = 'PENDING' AND f.pay_address IS NOT NULL
+                AND f.expires_at > $5
+              ORDER BY a.attempt_id DESC LIMIT 1",
+        )
+        .bind(bill.school_id.clone())
+        .bind(bill.bill_id.clone())
+        .bind(connection.clone())
+        .bind(amount.get())
+        .bind(open_at)
+        .optional()
+        .await?;
+    Ok(found.map(|(address,)| address))
+}
+
 /// The link token of the bill that an order of this school was made for.
 pub(super) async fn token_of_order(
     db: &Db,

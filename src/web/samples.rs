@@ -11,8 +11,8 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
-    BillDetailPage, BillsPage, OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage,
-    RoundPage, RoundsPage, SuspenseItemPage, SuspensePage,
+    BillDetailPage, BillsPage, HandoverPage, OverviewPage, ReceiptPage, ReceiptsPage,
+    ReviewItemPage, ReviewPage, RoundPage, RoundsPage, SuspenseItemPage, SuspensePage,
 };
 use crate::refunds::pages::{NewRefundPage, RefundPage, RefundsPage};
 use crate::reports::pages::OfficePage;
@@ -35,6 +35,7 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("sign-in", SignInPage::samples(&visitor), &mut all);
     rendered("find", FindPage::samples(&visitor), &mut all);
     rendered("bill", BillPage::samples(&visitor), &mut all);
+    rendered("handover", HandoverPage::samples(&visitor), &mut all);
     rendered(
         "overview",
         OverviewPage::samples(&accountant("/ke-toan")),

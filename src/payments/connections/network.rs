@@ -20,9 +20,12 @@ impl Network {
     pub fn holds(&self, address: IpAddr) -> bool {
         // An IPv4 caller on an IPv6 socket.
         match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                same_start(ours.to_bits().into(), theirs.to_bits().into(), 32, self.bits)
-            }
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => same_start(
+                ours.to_bits().into(),
+                theirs.to_bits().into(),
+                32,
+                self.bits,
+            ),
             (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
                 same_start(ours.to_bits(), theirs.to_bits(), 128, self.bits)
             }

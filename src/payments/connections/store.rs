@@ -45,11 +45,7 @@ pub(super) async fn connection(
     .await
 }
 
-pub(super) async fn put(
-    tx: &mut Tx,
-    new: &NewConnection,
-    sealed: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn put(tx: &mut Tx, new: &NewConnection, sealed: &str) -> Result<(), StoreError> {
     tx.sql(
         "INSERT INTO provider_connection
                 (school_id, connection_id, provider, display_name, channel, credentials, state)

@@ -200,11 +200,9 @@ fn message(tools: &KeeperTools, seen: &Seen, now: Instant) -> Message {
     // A token of ours, say: it proved the sender and is no credential that could be put back.
     let sealed = (seen.verdict == Verdict::Authentic && !foreign.is_empty()).then(|| {
         let secrets = serde_json::Value::from(foreign).to_string();
-        tools.seal.seal(
-            &tools.ids,
-            &sealed_context(&message_id),
-            secrets.as_bytes(),
-        )
+        tools
+            .seal
+            .seal(&tools.ids, &sealed_context(&message_id), secrets.as_bytes())
     });
     let mut message = Message {
         school_id: connection.school_id.clone(),
@@ -331,9 +329,6 @@ impl Bounds {
         for school in &schools {
             self.pruned_at.insert(school.clone(), now);
         }
-        Pruning {
-            refused,
-            schools,
-        }
+        Pruning { refused, schools }
     }
 }

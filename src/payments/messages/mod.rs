@@ -19,7 +19,12 @@ const SECRET_CONTEXT: &str = "inbound_message secret";
 
 /// The digest that stands for a secret of this connection in what is kept.
 fn secret_digest<'a>(seal: &'a SealingKey, connection_id: &'a str) -> impl Fn(&str) -> String + 'a {
-    move |secret| seal.digest(SECRET_CONTEXT, &[connection_id.as_bytes(), secret.as_bytes()])
+    move |secret| {
+        seal.digest(
+            SECRET_CONTEXT,
+            &[connection_id.as_bytes(), secret.as_bytes()],
+        )
+    }
 }
 
 /// A text of a message as the inbox keeps it.

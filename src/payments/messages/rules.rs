@@ -175,9 +175,16 @@ fn without_secrets(text: &str, secrets: &[&str], digest: Digest<'_>) -> String {
 /// Headers whose value lets somebody in, known to us or not.
 fn carries_secret(header: &str) -> bool {
     let header = header.to_ascii_lowercase();
-    ["authorization", "cookie", "token", "secret", "key", "password"]
-        .iter()
-        .any(|word| header.contains(word))
+    [
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "key",
+        "password",
+    ]
+    .iter()
+    .any(|word| header.contains(word))
 }
 
 /// `Bearer x` keeps its scheme.
@@ -300,7 +307,10 @@ mod tests {
     #[test]
     fn secrets_are_gone_and_come_back_only_with_the_credential() {
         let sent = message(
-            &[("authorization", "Apikey s3cr3t-key-1"), ("x-other", "plain")],
+            &[
+                ("authorization", "Apikey s3cr3t-key-1"),
+                ("x-other", "plain"),
+            ],
             "token=s3cr3t-key-1&x=1",
             "{\"k\":\"s3cr3t-key-1\"}",
         );

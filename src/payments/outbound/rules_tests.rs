@@ -3,9 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::rules::{
-    Flow, Kind, Manner, Seen, State, Todo, after_ask, after_send, leaving, todo,
-};
+use super::rules::{Flow, Kind, Manner, Seen, State, Todo, after_ask, after_send, leaving, todo};
 use crate::clock::Instant;
 
 const START: Instant = Instant::from_unix(1_000_000);
@@ -98,7 +96,10 @@ fn run(kind: Kind, mishaps: &[Mishap], in_progress: u32, ends_well: bool) -> (Fl
     let mut provider = Provider::default();
     let mut flow = planned(kind);
     let mut now = START;
-    let mut steps = mishaps.iter().copied().chain(std::iter::repeat_n(Mishap::None, 200));
+    let mut steps = mishaps
+        .iter()
+        .copied()
+        .chain(std::iter::repeat_n(Mishap::None, 200));
     while !flow.state.is_ended()
         && let Some(mishap) = steps.next()
     {

@@ -3,6 +3,7 @@
 
 mod bill_detail;
 mod bills;
+mod handover;
 mod overview;
 pub mod problems;
 mod receipts;
@@ -15,6 +16,7 @@ mod suspense_item;
 
 pub use bill_detail::BillDetailPage;
 pub use bills::BillsPage;
+pub use handover::HandoverPage;
 pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
 pub use review::{ReviewItemPage, ReviewPage};

@@ -486,3 +486,8 @@ refund-payee-missing = Give the payee’s name.
 refund-not-provider = The money did not come in a single payment of a gateway or wallet, so it cannot go back that way. Choose a bank transfer or cash.
 refund-not-now = The refund is “{ $state }” and cannot take this step.
 refund-unknown-help = When the outcome is unknown, ask the bank or provider first. The same refund is never sent twice.
+
+# ---- on to the provider ----
+handover-title = Pay through { $name }
+handover-lead = Press the button to go to the provider. No money has moved yet.
+handover-back = Back to the bill

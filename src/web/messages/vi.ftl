@@ -486,3 +486,8 @@ refund-payee-missing = Hãy ghi tên người nhận.
 refund-not-provider = Tiền không đến từ một giao dịch duy nhất của cổng hay ví, nên không hoàn qua đó được. Hãy chọn chuyển khoản hoặc tiền mặt.
 refund-not-now = Khoản hoàn trả đang ở trạng thái “{ $state }” nên không làm bước này được.
 refund-unknown-help = Khi chưa rõ kết quả, hãy hỏi ngân hàng hoặc nhà cung cấp trước. Hệ thống không cho gửi lại lệnh của cùng một khoản.
+
+# ---- sang nhà cung cấp ----
+handover-title = Thanh toán qua { $name }
+handover-lead = Bấm nút để sang trang của nhà cung cấp. Chưa có khoản tiền nào được chuyển.
+handover-back = Quay lại phiếu
