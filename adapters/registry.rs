@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::contract::{Adapter, Standing};
 use crate::recipe::{RECIPE_BYTES_MAX, Recipe, RecipeFault};
 
@@ -56,6 +58,8 @@ pub struct Entry {
     /// The provider's name for people.
     pub title: String,
     pub origin: Origin,
+    /// SHA-256 of the description, in hex: another digest is another provider.
+    pub digest: String,
     pub adapter: Arc<dyn Adapter>,
     switched_on: bool,
 }
@@ -183,6 +187,7 @@ impl Registry {
                 let entry = Entry {
                     title: recipe.title().to_owned(),
                     origin,
+                    digest: hex::encode(Sha256::digest(text)),
                     adapter: Arc::new(recipe),
                     switched_on: false,
                 };

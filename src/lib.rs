@@ -33,6 +33,7 @@ use jobs::Wake;
 use payments::chart::Charts;
 use payments::connections::Connections;
 use payments::messages::{Keeper, KeeperTools};
+use payments::trust::Trust;
 use payments::{Desk, Poster};
 use sealing::SealingKey;
 use store::Db;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub seal: SealingKey,
     pub http: HttpOut,
     pub registry: Registry,
+    /// Which adapters may carry payments.
+    pub trust: Trust,
     pub public_url: String,
     pub sandbox_bank_url: Option<String>,
 }
@@ -89,6 +92,7 @@ impl App {
             seal,
             http: HttpOut::new()?,
             registry: Registry::builtin(),
+            trust: Trust::default(),
             public_url: String::new(),
             sandbox_bank_url: None,
         }))
@@ -115,7 +119,11 @@ impl App {
             db: parts.db,
             clock: parts.clock,
             ids: parts.ids,
-            connections: Connections::new(Arc::new(parts.registry), seal.clone()),
+            connections: Connections::new(
+                Arc::new(parts.registry),
+                Arc::new(parts.trust),
+                seal.clone(),
+            ),
             seal,
             wake,
             http: parts.http,

@@ -65,6 +65,9 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         signed: Option<PathBuf>,
     },
+    /// Tries providers against the simulated ones through the whole gateway, and prints the table.
+    #[cfg(feature = "sandbox")]
+    Conformance(super::conformance::ConformanceArgs),
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -74,6 +77,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match &args.command {
         Command::List => list(&registry),
+        #[cfg(feature = "sandbox")]
+        Command::Conformance(args) => super::conformance::run(&registry, args),
         Command::Test { name, file } => test(&registry, name.as_deref(), file.as_deref()),
         Command::New { name, dir } => new(name, dir.as_ref().or(args.adapters.as_ref())),
         Command::Explain {

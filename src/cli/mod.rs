@@ -4,6 +4,8 @@ mod adapters;
 #[cfg(feature = "sandbox")]
 mod bench;
 #[cfg(feature = "sandbox")]
+mod conformance;
+#[cfg(feature = "sandbox")]
 mod crash;
 mod db;
 #[cfg(feature = "sandbox")]
@@ -15,6 +17,7 @@ mod key;
 mod ledger;
 mod lines;
 mod memo;
+mod notices;
 mod serve;
 mod setup;
 mod timekeeper;
@@ -50,6 +53,7 @@ enum Command {
     User(setup::UserArgs),
     Connect(setup::ConnectArgs),
     Key(key::KeyArgs),
+    Notices(notices::NoticesArgs),
     /// Hóa đơn điện tử.
     Invoice(invoice::InvoiceArgs),
     /// Payment providers: which there are, and whether they keep to their vectors.
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::User(args) => setup::user(args),
         Command::Connect(args) => setup::connect(args),
         Command::Key(args) => key::run(args),
+        Command::Notices(args) => notices::run(args),
         Command::Adapters(args) => adapters::run(&args),
         Command::Invoice(args) => invoice::run(args),
         Command::Memo(args) => memo::run(args),

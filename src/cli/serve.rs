@@ -19,6 +19,7 @@ use hocphi::invoices::service::{Exchange, KeyRing};
 use hocphi::jobs::Runner;
 use hocphi::payments::http::provider_routes;
 use hocphi::payments::moves::jobs::CreditHandler;
+use hocphi::payments::trust::Trust;
 use hocphi::refunds::jobs::{ConfirmHandler, SendHandler};
 use hocphi::sealing::SealingKey;
 use hocphi::store::Db;
@@ -223,6 +224,11 @@ async fn open(config: &Config) -> Result<App> {
     for fault in registry.faults() {
         tracing::error!(%fault, "an adapter is disabled");
     }
+    let trust = Trust::new(
+        config.adapters.mode,
+        &registry,
+        &config.adapters.experimental,
+    );
     Ok(App::assemble(Parts {
         db,
         clock: Clock::node(),
@@ -230,6 +236,7 @@ async fn open(config: &Config) -> Result<App> {
         seal,
         http: HttpOut::new()?,
         registry,
+        trust,
         public_url: config.server.public_url.clone(),
         sandbox_bank_url: None,
     }))

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::payments::trust::Mode;
+
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cấu hình {path}: {problem}")]
@@ -46,6 +48,20 @@ impl Default for Server {
             payment_origins: vec![
                 "https://pay.vnpay.vn".into(),
                 "https://sandbox.vnpayment.vn".into(),
+                "https://payment.momo.vn".into(),
+                "https://test-payment.momo.vn".into(),
+                "https://openapi.zalopay.vn".into(),
+                "https://qcgateway.zalopay.vn".into(),
+                "https://sbgateway.zalopay.vn".into(),
+                "https://pay.payos.vn".into(),
+                "https://pay.sepay.vn".into(),
+                "https://pay-sandbox.sepay.vn".into(),
+                "https://onepay.vn".into(),
+                "https://mtf.onepay.vn".into(),
+                "https://payment.9pay.vn".into(),
+                "https://sand-payment.9pay.vn".into(),
+                "https://alepay-v3.nganluong.vn".into(),
+                "https://alepay-v3-sandbox.nganluong.vn".into(),
             ],
         }
     }
@@ -101,6 +117,10 @@ impl Default for Secrets {
 pub struct Adapters {
     /// Folders here are loaded beside, and instead of, the adapters in the program.
     pub directory: Option<PathBuf>,
+    /// `production` lets only adapters with a green conformance run carry payments.
+    pub mode: Mode,
+    /// Adapters marked experimental that may be used all the same.
+    pub experimental: Vec<String>,
 }
 
 /// The certified transmission provider (T-VAN) that carries invoices to the tax authority.

@@ -46,6 +46,7 @@ pub mod service;
 mod snapshot;
 mod spread;
 mod store;
+pub mod trust;
 
 pub use desk::{Desk, DeskFull};
 pub use posting::{INVOICE_ALLOCATED, INVOICE_REFUNDED, ISSUE_INVOICE, PostError, Poster, post};

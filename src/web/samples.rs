@@ -11,8 +11,9 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
-    BillDetailPage, BillsPage, HandoverPage, OverviewPage, ReceiptPage, ReceiptsPage,
-    ReviewItemPage, ReviewPage, RoundPage, RoundsPage, SuspenseItemPage, SuspensePage,
+    BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
+    OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
+    SuspenseItemPage, SuspensePage,
 };
 use crate::refunds::pages::{NewRefundPage, RefundPage, RefundsPage};
 use crate::reports::pages::OfficePage;
@@ -49,6 +50,7 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("bill-detail", BillDetailPage::samples(&bills), &mut all);
     let suspense = accountant("/ke-toan/suspense");
     rendered("suspense", SuspensePage::samples(&suspense), &mut all);
+<<<<<<< HEAD
     rendered(
         "suspense-item",
         SuspenseItemPage::samples(&suspense),
@@ -60,6 +62,16 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("refunds", RefundsPage::samples(&refunds), &mut all);
     rendered("refund-new", NewRefundPage::samples(&refunds), &mut all);
     rendered("refund", RefundPage::samples(&refunds), &mut all);
+=======
+    let connections = accountant("/ke-toan/connections");
+    rendered(
+        "connections",
+        ConnectionsPage::samples(&connections),
+        &mut all,
+    );
+    rendered("messages", MessagesPage::samples(&connections), &mut all);
+    rendered("message", MessagePage::samples(&connections), &mut all);
+>>>>>>> d63dc76 (adapters conformance, trust in production, messages and connections for the accountant)
     let rounds = accountant("/ke-toan/rounds");
     rendered("rounds", RoundsPage::samples(&rounds), &mut all);
     rendered("round", RoundPage::samples(&rounds), &mut all);

@@ -17,6 +17,7 @@ use hocphi::money::Vnd;
 use hocphi::payments::books::Channel;
 use hocphi::payments::connections::{self, NewConnection};
 use hocphi::payments::service::record_cash;
+use hocphi::payments::trust::Trust;
 use hocphi::people::{self, Role};
 use hocphi::schools::{self, School, import, parameters};
 use hocphi::sealing::SealingKey;
@@ -115,6 +116,7 @@ impl Stage {
             ids,
             http: HttpOut::new()?,
             registry: Registry::builtin(),
+            trust: Trust::default(),
             public_url: base_url.to_string(),
             sandbox_bank_url: Some(format!("{}/bank/pay", sandbox.base_url)),
         });

@@ -14,6 +14,7 @@ use hocphi_adapters::Registry;
 use hocphi_adapters::contract::{Adapter, Credentials};
 
 use super::books::Channel;
+use super::trust::{Trust, Untrusted};
 use crate::clock::Instant;
 use crate::ids::{ConnectionId, Ids, SchoolId};
 use crate::sealing::{SealError, SealingKey};
@@ -40,6 +41,8 @@ pub enum ConnectionError {
         connection: ConnectionId,
         provider: String,
     },
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     #[error("no such connection")]
     Unknown,
     #[error("somebody else changed the connection meanwhile")]
@@ -104,6 +107,7 @@ impl Connection {
 #[derive(Clone)]
 pub struct Connections {
     registry: Arc<Registry>,
+    trust: Arc<Trust>,
     seal: Arc<SealingKey>,
     kept: Arc<RwLock<HashMap<ConnectionId, Kept>>>,
 }
@@ -118,9 +122,10 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
-    pub fn new(registry: Arc<Registry>, seal: Arc<SealingKey>) -> Self {
+    pub fn new(registry: Arc<Registry>, trust: Arc<Trust>, seal: Arc<SealingKey>) -> Self {
         Self {
             registry,
+            trust,
             seal,
             kept: Arc::default(),
         }
@@ -131,10 +136,16 @@ impl Connections {
         &self.registry
     }
 
+    /// Which adapters may carry payments here.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// The enabled connection of this identifier.
     ///
     /// # Errors
-    /// [`ConnectionError`] when it cannot be read, opened, or has no adapter.
+    /// [`ConnectionError`] when it cannot be read, opened, has no adapter, or one that is not trusted
+    /// here.
     pub async fn get(
         &self,
         db: &Db,
@@ -157,6 +168,7 @@ impl Connections {
                 return Ok(None);
             }
         };
+        self.trust.check(&connection.provider)?;
         self.kept
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -191,6 +203,12 @@ impl Connections {
         let all = [Some(&current), previous.as_ref().map(|(named, _)| named)];
         let named = || all.into_iter().flatten().flatten();
         let values = named().map(|(_, value)| value.clone()).collect();
+        let specs = &adapter.profile().credentials;
+        let is_secret = |name: &str| {
+            let spec = specs.iter().find(|spec| spec.name == name);
+            // What the adapter does not know may be anything.
+            spec.is_none_or(|spec| spec.kind.is_secret())
+        };
         let secrets = named()
             .filter(|(name, _)| is_secret(name))
             .map(|(_, value)| value.clone())
@@ -336,11 +354,4 @@ fn sealed(
 
 fn context(id: &ConnectionId) -> String {
     format!("provider_connection/{id}")
-}
-
-/// Whether a credential of this name lets somebody in, rather than naming somebody.
-fn is_secret(name: &str) -> bool {
-    ["secret", "key", "token", "password", "checksum"]
-        .iter()
-        .any(|word| name.contains(word))
 }

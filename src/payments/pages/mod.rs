@@ -3,7 +3,9 @@
 
 mod bill_detail;
 mod bills;
+mod connections;
 mod handover;
+mod messages;
 mod overview;
 pub mod problems;
 mod receipts;
@@ -16,7 +18,9 @@ mod suspense_item;
 
 pub use bill_detail::BillDetailPage;
 pub use bills::BillsPage;
+pub use connections::ConnectionsPage;
 pub use handover::HandoverPage;
+pub use messages::{MessagePage, MessagesPage};
 pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
 pub use review::{ReviewItemPage, ReviewPage};
@@ -68,6 +72,13 @@ pub fn routes() -> Router<Web> {
         .route(
             "/ke-toan/review/{review_id}",
             get(review::show).post(review::close),
+        )
+        .route("/ke-toan/connections", get(connections::list))
+        .route("/ke-toan/messages", get(messages::list))
+        .route("/ke-toan/messages/{message_id}", get(messages::show))
+        .route(
+            "/ke-toan/messages/{message_id}/replay",
+            post(messages::again),
         )
         .route("/ke-toan/rounds", get(rounds::list).post(rounds::create))
         .route("/ke-toan/rounds/{round_id}", get(rounds::show))
@@ -206,6 +217,11 @@ mod tests {
             (
                 "suspense",
                 "NO_REFERENCE UNKNOWN_REFERENCE SEVERAL_BILLS OTHER_SCHOOL AMOUNT_DIFFERS",
+            ),
+            (
+                "outcome",
+                "accepted repeated unknown_order amount_differs not_authentic unusable temporary \
+                 store connection unknown changed not_whole secret_gone refused no_notice",
             ),
         ] {
             for stored in words.split(' ') {
