@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::contract::{Adapter, Standing};
 use crate::recipe::{RECIPE_BYTES_MAX, Recipe, RecipeFault};
@@ -187,7 +187,7 @@ impl Registry {
                 let entry = Entry {
                     title: recipe.title().to_owned(),
                     origin,
-                    digest: hex::encode(Sha256::digest(text)),
+                    digest: hex::encode(digest(&SHA256, text.as_bytes())),
                     adapter: Arc::new(recipe),
                     switched_on: false,
                 };

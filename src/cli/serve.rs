@@ -217,18 +217,19 @@ async fn open(config: &Config) -> Result<App> {
         );
     }
     let seal = SealingKey::read_or_create(key_file, &ids)?;
-    let registry = match &config.adapters.directory {
+    let mut registry = match &config.adapters.directory {
         Some(folder) => Registry::load(folder),
         None => Registry::builtin(),
     };
     for fault in registry.faults() {
         tracing::error!(%fault, "an adapter is disabled");
     }
-    let trust = Trust::new(
-        config.adapters.mode,
-        &registry,
-        &config.adapters.experimental,
-    );
+    for name in &config.adapters.experimental {
+        if !registry.switch_on(name) {
+            tracing::error!(adapter = name, "no such adapter to be switched on");
+        }
+    }
+    let trust = Trust::new(config.adapters.mode, &registry);
     Ok(App::assemble(Parts {
         db,
         clock: Clock::node(),

@@ -174,16 +174,18 @@ pub fn connect(args: ConnectArgs) -> Result<ExitCode> {
 async fn change_connection(app: &App, args: ConnectArgs) -> Result<()> {
     let school = find_school(app, &args.school).await?;
     let id = ConnectionId::new(format!("{}-{}", school.code.to_lowercase(), args.provider));
-    let adapter = app
-        .connections
-        .registry()
-        .get(&args.provider)
-        .with_context(|| {
-            format!(
-                "không có adapter {}; xem `hocphi adapters list`",
-                args.provider
-            )
-        })?;
+    let registry = app.connections.registry();
+    let known = registry.entries().find(|(name, _)| *name == args.provider);
+    if known.is_some_and(|(_, entry)| !entry.is_on()) {
+        let doubt = Untrusted::Experimental(args.provider);
+        bail!("{}", doubt_in_words(&doubt));
+    }
+    let adapter = registry.get(&args.provider).with_context(|| {
+        format!(
+            "không có adapter {}; xem `hocphi adapters list`",
+            args.provider
+        )
+    })?;
     if !args.off {
         app.connections
             .trust()
@@ -257,7 +259,12 @@ fn read_credentials(file: &Path, profile: &Profile) -> Result<Vec<(String, Strin
     let named: BTreeMap<String, String> = toml::from_str(&text)
         .with_context(|| format!("{} không phải các dòng tên = \"giá trị\"", file.display()))?;
     let credentials: Credentials = named.clone().into_iter().collect();
-    let faults = profile.check(&credentials);
+    // A description that lists no credentials takes what it is given.
+    let faults = if profile.credentials.is_empty() {
+        Vec::new()
+    } else {
+        profile.check(&credentials)
+    };
     if !faults.is_empty() {
         let lines: Vec<String> = faults
             .iter()

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use hocphi_adapters::contract::Standing;
 use hocphi_adapters::{Entry, Origin, Registry};
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +96,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Looks at every adapter once; records are read here and not later. `experimental` are those an
-    /// operator has named.
-    pub fn new(mode: Mode, registry: &Registry, experimental: &[String]) -> Self {
+    /// Looks at every adapter once; records are read here and not later.
+    pub fn new(mode: Mode, registry: &Registry) -> Self {
         if mode == Mode::Sandbox {
             return Self::default();
         }
@@ -110,8 +108,7 @@ impl Trust {
         let untrusted = registry
             .entries()
             .filter_map(|(name, entry)| {
-                let named = experimental.iter().any(|known| known == name);
-                doubt(name, entry, &shipped, named).map(|doubt| (name.to_owned(), doubt))
+                doubt(name, entry, &shipped).map(|doubt| (name.to_owned(), doubt))
             })
             .collect();
         Self { untrusted }
@@ -129,8 +126,8 @@ impl Trust {
     }
 }
 
-fn doubt(name: &str, entry: &Entry, shipped: &Records, named: bool) -> Option<Untrusted> {
-    if entry.adapter.profile().standing == Standing::Experimental && !named {
+fn doubt(name: &str, entry: &Entry, shipped: &Records) -> Option<Untrusted> {
+    if !entry.is_on() {
         return Some(Untrusted::Experimental(name.to_owned()));
     }
     let own;
@@ -176,10 +173,13 @@ mod tests {
     #[test]
     fn in_production_only_the_very_description_that_was_tried_is_trusted() {
         let registry = Registry::builtin();
-        let (name, entry) = registry.entries().next().expect("an adapter");
+        let (name, entry) = registry
+            .entries()
+            .find(|(name, _)| *name == "vnpay")
+            .expect("an adapter");
         let mut records = Records::default();
         assert_eq!(
-            doubt(name, entry, &records, true),
+            doubt(name, entry, &records),
             Some(Untrusted::NeverTried(name.to_owned()))
         );
         let mut record = Record {
@@ -188,21 +188,17 @@ mod tests {
             day: "2026-11-24".to_owned(),
         };
         records.put(record.clone());
-        assert_eq!(doubt(name, entry, &records, true), None);
+        assert_eq!(doubt(name, entry, &records), None);
         record.digest.replace_range(..1, "x");
         records.put(record);
         assert_eq!(
-            doubt(name, entry, &records, true),
+            doubt(name, entry, &records),
             Some(Untrusted::Changed(name.to_owned()))
         );
         assert_eq!(
             Records::parse(&records.to_text().unwrap()).unwrap(),
             records
         );
-        assert!(
-            Trust::new(Mode::Sandbox, &registry, &[])
-                .check(name)
-                .is_ok()
-        );
+        assert!(Trust::new(Mode::Sandbox, &registry).check(name).is_ok());
     }
 }

@@ -50,7 +50,6 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("bill-detail", BillDetailPage::samples(&bills), &mut all);
     let suspense = accountant("/ke-toan/suspense");
     rendered("suspense", SuspensePage::samples(&suspense), &mut all);
-<<<<<<< HEAD
     rendered(
         "suspense-item",
         SuspenseItemPage::samples(&suspense),
@@ -62,7 +61,6 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("refunds", RefundsPage::samples(&refunds), &mut all);
     rendered("refund-new", NewRefundPage::samples(&refunds), &mut all);
     rendered("refund", RefundPage::samples(&refunds), &mut all);
-=======
     let connections = accountant("/ke-toan/connections");
     rendered(
         "connections",
@@ -71,7 +69,6 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     );
     rendered("messages", MessagesPage::samples(&connections), &mut all);
     rendered("message", MessagePage::samples(&connections), &mut all);
->>>>>>> d63dc76 (adapters conformance, trust in production, messages and connections for the accountant)
     let rounds = accountant("/ke-toan/rounds");
     rendered("rounds", RoundsPage::samples(&rounds), &mut all);
     rendered("round", RoundPage::samples(&rounds), &mut all);

@@ -5,5 +5,6 @@ mod flows;
 mod house;
 mod invoices;
 mod program;
+mod providers;
 mod screens;
 mod support;

@@ -147,6 +147,14 @@ impl Scene {
     fn credentials(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         let given: BTreeMap<_, _> = self.peer.credentials().into_iter().collect();
+        if self.adapter.profile().credentials.is_empty() {
+            let base = self.station.base_url();
+            let pay_url = format!("{base}/paymentv2/vpcpay.html");
+            let own = given
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value));
+            return own.chain([("pay_url".to_owned(), pay_url)]).collect();
+        }
         for spec in &self.adapter.profile().credentials {
             let own = given.get(spec.name.as_str()).cloned();
             let value = match spec.kind {

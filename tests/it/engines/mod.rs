@@ -3,8 +3,10 @@
 mod fees;
 mod imports;
 mod ledger;
+mod messages;
 mod money_forms;
 mod moves;
+mod outbound;
 mod outbox;
 mod pages;
 mod people;
