@@ -190,6 +190,7 @@ impl Bench {
             ids,
             http: HttpOut::new()?,
             registry: Registry::builtin(),
+            trust: hocphi::payments::trust::Trust::default(),
             public_url: format!("http://{listen}"),
             sandbox_bank_url: None,
         });
