@@ -107,6 +107,8 @@ impl Scene {
             station,
             client: reqwest::Client::builder()
                 .no_proxy()
+                // The gateway cuts a connection off when a message is too large.
+                .pool_max_idle_per_host(0)
                 .redirect(reqwest::redirect::Policy::none())
                 .timeout(PATIENCE)
                 .build()?,
@@ -161,10 +163,10 @@ impl Scene {
                 // Our own codes are found without the pattern of somebody's orders.
                 CredentialKind::Pattern => None,
                 CredentialKind::Url => {
-                    let path = spec
-                        .default
-                        .as_deref()
-                        .and_then(|address| address.split_once("://"))
+                    // The provider's own address stands as the default or is named in the label.
+                    let known = spec.default.as_deref().unwrap_or(&spec.label);
+                    let path = known
+                        .split_once("://")
                         .and_then(|(_, rest)| rest.split_once('/'))
                         .map_or(String::new(), |(_, path)| format!("/{path}"));
                     own.or_else(|| Some(format!("{}{path}", self.station.base_url())))
