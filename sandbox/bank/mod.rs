@@ -120,7 +120,7 @@ impl Bank {
             bank_name(&account.bin),
             account.key.clone(),
             PAYMENT_CODE,
-            self.world.transaction_number(),
+            self.world.transaction_range(),
         );
         let feed = Station::new(
             self.world.clone(),

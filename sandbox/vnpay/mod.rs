@@ -133,7 +133,7 @@ impl Vnpay {
     pub fn register(&self, merchant: Merchant) {
         let tmn_code = merchant.tmn_code.clone();
         let notify = merchant.ipn_url.clone();
-        let terminal = Terminal::new(merchant, self.world.transaction_number());
+        let terminal = Terminal::new(merchant, self.world.transaction_range());
         let base_url = format!("{}/t/{tmn_code}", self.base_url);
         let station = Station::new(self.world.clone(), Arc::new(terminal), base_url, notify);
         self.terminals

@@ -138,8 +138,8 @@ async fn read_only_server(told: &Told) -> Result<Report> {
     };
     let mut scene = Scene::set(told, std::slice::from_ref(&url), 1).await?;
     scene.load.more(100, PATIENCE).await?;
-    server.sql("ALTER SYSTEM SET default_transaction_read_only = on")?;
-    server.sql("SELECT pg_reload_conf()")?;
+    server.administer("ALTER SYSTEM SET default_transaction_read_only = on")?;
+    server.administer("SELECT pg_reload_conf()")?;
     let before = scene.load.heard().refusals(503);
     let heard = scene.load.heard().clone();
     scene
@@ -152,10 +152,10 @@ async fn read_only_server(told: &Told) -> Result<Report> {
         scene.nodes[0].logged(READ_ONLY)?,
         "the log does not say that the server takes no writes",
     )?;
-    server.sql(
+    server.administer(
         "SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only",
     )?;
-    server.sql("SELECT pg_reload_conf()")?;
+    server.administer("SELECT pg_reload_conf()")?;
     scene.load.more(100, PATIENCE).await?;
     must(
         scene.nodes[0].ended()?.is_none(),

@@ -67,7 +67,7 @@ pub async fn failover(told: &Told) -> Result<Report> {
     let mut scene = Scene::set(told, &[url, after.clone()], NODES).await?;
     scene.load.more(200, PATIENCE).await?;
     must(
-        primary.sql("SELECT sync_state FROM pg_stat_replication")? == "quorum",
+        primary.administer("SELECT sync_state FROM pg_stat_replication")? == "quorum",
         "the standby is not synchronous",
     )?;
     primary.kill()?;

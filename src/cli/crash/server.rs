@@ -122,12 +122,12 @@ impl Server {
 
     /// A fresh database; its address.
     pub fn database(&self, name: &str) -> Result<String> {
-        self.sql(&format!("CREATE DATABASE {name}"))?;
+        self.administer(&format!("CREATE DATABASE {name}"))?;
         Ok(self.database_url(name))
     }
 
     /// Runs a statement as an administrator; answers what it printed.
-    pub fn sql(&self, statement: &str) -> Result<String> {
+    pub fn administer(&self, statement: &str) -> Result<String> {
         let output = Command::new(self.programs.join("psql"))
             .args(["-q", "-A", "-t", "-c", statement])
             .arg(self.database_url("postgres"))
