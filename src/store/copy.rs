@@ -394,8 +394,8 @@ fn known(table: &str, column: &str, kind: Option<Kind>) -> Result<Kind, CopyErro
 }
 
 async fn sqlite_catalogue(tx: &mut SqliteConnection) -> Result<Catalogue, CopyError> {
-    let columns: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT t.name, c.name, lower(c.type), c.pk
+    let columns: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT t.name, c.name, c.pk
            FROM sqlite_schema t JOIN pragma_table_info(t.name) c
           WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
             AND t.name NOT LIKE '\\_sqlx%' ESCAPE '\\'
@@ -404,11 +404,10 @@ async fn sqlite_catalogue(tx: &mut SqliteConnection) -> Result<Catalogue, CopyEr
     .fetch_all(tx)
     .await?;
     let mut catalogue = Catalogue::new();
-    for (name, column, declared, place) in columns {
+    for (name, column, place) in columns {
         let table = catalogue.entry(name).or_default();
-        // Days and moments are texts and numbers here.
-        let kind = Kind::of(&declared);
-        table.columns.insert(column.clone(), kind);
+        // Days and moments are texts and numbers here: what a column means, PostgreSQL says.
+        table.columns.insert(column.clone(), None);
         if place > 0 {
             table.key.push(column);
         }
