@@ -13,6 +13,8 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 /// Vietnam keeps one zone and no summer time (Asia/Ho_Chi_Minh).
 const VIETNAM: UtcOffset = time::macros::offset!(+7);
 
+const UNIX_EPOCH_JULIAN_DAY: i32 = time::macros::date!(1970 - 01 - 01).to_julian_day();
+
 const DAY_ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 const DAY_SHOWN: &[BorrowedFormatItem<'_>] = format_description!("[day]/[month]/[year]");
 const LOCAL_ISO: &[BorrowedFormatItem<'_>] =
@@ -136,6 +138,18 @@ impl Day {
 
     pub fn plus_days(self, days: i64) -> Self {
         Self(self.0.saturating_add(time::Duration::days(days)))
+    }
+
+    /// Days since 1 January 1970.
+    pub const fn unix_days(self) -> i32 {
+        self.0.to_julian_day() - UNIX_EPOCH_JULIAN_DAY
+    }
+
+    /// The day so many days after 1 January 1970; none outside the calendar.
+    pub fn from_unix_days(days: i32) -> Option<Self> {
+        Date::from_julian_day(days.checked_add(UNIX_EPOCH_JULIAN_DAY)?)
+            .ok()
+            .map(Self)
     }
 
     /// The first moment of the day in Vietnam.
@@ -293,6 +307,14 @@ mod tests {
             before.plus_seconds(1),
             Day::new(2026, 11, 24).unwrap().start()
         );
+    }
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        let day = Day::new(2026, 11, 24).unwrap();
+        assert_eq!(day.unix_days(), 20_781);
+        assert_eq!(Day::from_unix_days(20_781), Some(day));
+        assert_eq!(Day::from_unix_days(i32::MAX), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod refunds;
 pub mod reports;
 pub mod schools;
 pub mod sealing;
+pub mod soundness;
 pub mod store;
 pub mod web;
 
@@ -30,6 +31,7 @@ use clock::Clock;
 use http_out::HttpOut;
 use ids::Ids;
 use jobs::Wake;
+use ledger::ChainKeys;
 use payments::chart::Charts;
 use payments::connections::Connections;
 use payments::messages::{Keeper, KeeperTools};
@@ -49,6 +51,8 @@ pub struct App {
     pub wake: Wake,
     pub http: HttpOut,
     pub connections: Connections,
+    /// Seals and proves the journal.
+    pub chain: ChainKeys,
     /// Takes notices and answers when they are durable.
     pub desk: Desk,
     /// Keeps what providers sent, as it came.
@@ -101,6 +105,7 @@ impl App {
     /// Puts the parts together and opens the posting desk. Needs a running tokio runtime.
     pub fn assemble(parts: Parts) -> Self {
         let seal = Arc::new(parts.seal);
+        let chain = ChainKeys::of(seal.clone());
         let wake = Wake::default();
         let desk = Desk::open(Poster {
             db: parts.db.clone(),
@@ -108,6 +113,7 @@ impl App {
             ids: parts.ids.clone(),
             wake: wake.clone(),
             charts: Charts::default(),
+            chain: chain.clone(),
         });
         let keeper = Keeper::open(KeeperTools {
             db: parts.db.clone(),
@@ -125,6 +131,7 @@ impl App {
                 seal.clone(),
             ),
             seal,
+            chain,
             wake,
             http: parts.http,
             desk,

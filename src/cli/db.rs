@@ -58,7 +58,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             println!("{} bảng, {rows} dòng: đã đọc lại và khớp", copied.len());
         }
         let check = Command::new(std::env::current_exe()?)
-            .args(["ledger", "check"])
+            .args(["ledger", "check", "--full", "--no-checkpoint"])
             .env("HOCPHI_DATABASE_URL", &to)
             .output()
             .await?;

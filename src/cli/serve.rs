@@ -51,7 +51,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn configuration(&self) -> Result<Config> {
+    /// The file, with what arguments and environment replace.
+    pub fn configuration(&self) -> Result<Config> {
         let mut config = match &self.config {
             Some(file) => Config::read(file)?,
             None => Config::default(),
@@ -60,6 +61,10 @@ impl Place {
             config.database.url.clone_from(url);
         }
         Ok(config)
+    }
+
+    pub const fn names_no_config(&self) -> bool {
+        self.config.is_none()
     }
 
     /// Opens the database and the master key, making both when they are not there.
@@ -256,12 +261,13 @@ pub fn make_private_folder(folder: Option<&Path>) -> Result<()> {
     }
 }
 
-/// Whether something is stored that only the master key opens.
+/// Whether something is stored that only the master key opens or proves.
 async fn holds_secrets(db: &Db) -> Result<bool> {
     let (sealed,): (i64,) = db
         .sql(
             "SELECT (SELECT COUNT(*) FROM provider_connection)
-                  + (SELECT COUNT(*) FROM signing_key)",
+                  + (SELECT COUNT(*) FROM signing_key)
+                  + (SELECT COUNT(*) FROM ledger_head WHERE key_id IS NOT NULL)",
         )
         .one()
         .await?;

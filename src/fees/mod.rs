@@ -4,6 +4,7 @@
 
 pub mod bill_code;
 pub mod catalogue;
+pub mod check;
 pub mod memo;
 pub mod pages;
 pub mod parameters;

@@ -19,7 +19,8 @@ pub struct Finding {
     pub subject: String,
 }
 
-/// Gaps and repeats of numbers, totals that differ from their lines, settled money that wants an
+/// Gaps and repeats of numbers, totals that differ from their lines, states that are not borne out,
+/// invoices that no job carries on, settled money that wants an
 /// invoice and has none, money invoiced that never came in. A payment whose job still waits is not
 /// a finding.
 ///
@@ -37,6 +38,9 @@ pub async fn run(db: &Db) -> Result<Vec<Finding>, StoreError> {
     find("number_gap", store::broken_series(db).await?);
     find("invoice_total_differs", store::differing_totals(db).await?);
     find("invoiced_without_money", store::unfounded_lines(db).await?);
+    find("invoice_state_differs", store::unproven_states(db).await?);
+    find("job_missing", store::stranded(db).await?);
+    find("job_without_subject", store::unfounded_jobs(db).await?);
     let mut known: HashMap<SchoolId, Option<Parameters>> = HashMap::new();
     for line in store::undocumented(db).await? {
         if !known.contains_key(&line.school_id) {

@@ -49,6 +49,58 @@ pub(super) async fn unfounded_lines(db: &Db) -> Result<Vec<(SchoolId, String)>, 
     .await
 }
 
+/// Invoices whose state is not borne out by what it must have left behind.
+pub(super) async fn unproven_states(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT school_id, form || symbol || '-' || number
+           FROM invoice
+          WHERE CASE state
+                WHEN 'NUMBERED' THEN xml IS NULL AND coded_xml IS NULL
+                WHEN 'SIGNED' THEN xml IS NOT NULL AND signed_at IS NOT NULL AND coded_xml IS NULL
+                WHEN 'SENT' THEN xml IS NOT NULL AND message_id IS NOT NULL AND sent_at IS NOT NULL
+                             AND coded_xml IS NULL
+                WHEN 'CODED' THEN xml IS NOT NULL AND coded_xml IS NOT NULL
+                              AND authority_code IS NOT NULL AND coded_at IS NOT NULL
+                WHEN 'REFUSED' THEN xml IS NOT NULL AND refusal IS NOT NULL AND coded_xml IS NULL
+                ELSE TRUE END = FALSE",
+    )
+    .all()
+    .await
+}
+
+/// Invoices on their way that no job carries on, dead ones included: those wait for a person.
+pub(super) async fn stranded(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.form || i.symbol || '-' || i.number
+           FROM invoice i
+           LEFT JOIN job j ON j.school_id = i.school_id
+                          AND j.kind = CASE i.state WHEN 'NUMBERED' THEN 'invoice.issue'
+                                                    WHEN 'SIGNED' THEN 'invoice.send'
+                                                    ELSE 'invoice.collect' END
+                          AND j.subject = CASE i.state WHEN 'NUMBERED' THEN i.payment_id
+                                                       ELSE i.invoice_id END
+          WHERE i.state IN ('NUMBERED', 'SIGNED', 'SENT') AND j.job_id IS NULL",
+    )
+    .all()
+    .await
+}
+
+/// Jobs about payments and invoices that are not there.
+pub(super) async fn unfounded_jobs(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT j.school_id, j.kind || ' ' || j.subject
+           FROM job j
+          WHERE (j.kind = 'invoice.issue' AND NOT EXISTS (
+                    SELECT 1 FROM payment p
+                     WHERE p.school_id = j.school_id AND p.payment_id = j.subject))
+             OR (j.kind IN ('invoice.send', 'invoice.collect') AND NOT EXISTS (
+                    SELECT 1 FROM invoice i
+                     WHERE i.school_id = j.school_id AND i.invoice_id = j.subject))",
+    )
+    .all()
+    .await
+}
+
 /// Settled money of a bill line that no invoice documents and no job is about to.
 #[derive(sqlx::FromRow)]
 pub(super) struct Undocumented {

@@ -1,6 +1,4 @@
-//! What a valid entry is, and how entries are chained. Pure.
-
-use sha2::{Digest, Sha256};
+//! What a valid entry is. Pure.
 
 use crate::clock::{Day, Instant};
 use crate::ids::SchoolId;
@@ -131,66 +129,18 @@ impl Posting {
         self.reverses
     }
 
+    /// What the entry moves: the sum of its debits.
+    pub fn amount(&self) -> Vnd {
+        self.lines
+            .iter()
+            .filter(|line| line.side == Side::Debit)
+            .map(|line| line.amount)
+            .sum()
+    }
+
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
-}
-
-/// The end of a school's chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    pub school_id: SchoolId,
-    pub last_seq: i64,
-    pub last_digest: String,
-}
-
-impl Head {
-    /// The start of a chain names its school, so that a chain cannot be passed off as another's.
-    pub fn genesis(school_id: SchoolId) -> Self {
-        let last_digest = hex::encode(Sha256::digest(format!("hocphi ledger of {school_id}")));
-        Self {
-            school_id,
-            last_seq: 0,
-            last_digest,
-        }
-    }
-
-    /// The digest of the entry that would follow this head.
-    pub(super) fn digest_of_next(&self, entry: &EntryText<'_>) -> String {
-        let mut hash = Sha256::new();
-        let mut field = |text: &str| {
-            // Length first: no two different entries share one text.
-            hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(text.as_bytes());
-        };
-        field("entry/1");
-        field(&self.last_digest);
-        field(self.school_id.as_str());
-        field(&(self.last_seq + 1).to_string());
-        field(entry.kind);
-        field(entry.source_id);
-        field(&entry.booked_day.iso());
-        field(&entry.posted_at.micros().to_string());
-        field(&entry.reverses.map_or(String::new(), |seq| seq.to_string()));
-        for (account, debit, credit, object) in entry.lines {
-            field(account);
-            field(&debit.to_string());
-            field(&credit.to_string());
-            field(object.as_deref().unwrap_or(""));
-        }
-        hex::encode(hash.finalize())
-    }
-}
-
-/// An entry as it is stored, which is what the chain covers.
-pub(super) struct EntryText<'a> {
-    pub kind: &'a str,
-    pub source_id: &'a str,
-    pub booked_day: Day,
-    pub posted_at: Instant,
-    pub reverses: Option<i64>,
-    /// Account, debit, credit, object; in line order.
-    pub lines: &'a [(String, i64, i64, Option<String>)],
 }
 
 #[cfg(test)]

@@ -1,12 +1,24 @@
 //! Every SQL statement of the journal.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::rules::{EntryText, Head, Posting, Side};
-use crate::clock::{Day, Instant};
+use super::chain::{self, ChainKey, ChainKeys, DigestBytes, EntryText};
+use super::head::Head;
+use super::lines;
+use super::rules::{Posting, Side};
+use crate::clock::Day;
 use crate::ids::SchoolId;
 use crate::money::Vnd;
 use crate::store::{Db, StoreError, Tx, rows};
+
+/// Locked ends of chains, and the keys that seal what is appended to them.
+#[derive(Debug)]
+pub struct Heads {
+    keys: ChainKeys,
+    by_school: BTreeMap<SchoolId, Head>,
+}
 
 /// Locks the chains of these schools until the end of the transaction, creating those that do not
 /// exist yet. Holding the head of a school's chain serialises everything that posts for it.
@@ -14,6 +26,25 @@ use crate::store::{Db, StoreError, Tx, rows};
 /// # Errors
 /// [`StoreError`] of the engine.
 pub async fn lock_heads(
+    tx: &mut Tx,
+    keys: &ChainKeys,
+    schools: &[SchoolId],
+) -> Result<Heads, StoreError> {
+    Ok(Heads {
+        keys: keys.clone(),
+        by_school: take_heads(tx, schools).await?,
+    })
+}
+
+/// As [`lock_heads`], for those who post nothing but must not be posted beside.
+///
+/// # Errors
+/// As [`lock_heads`].
+pub async fn hold_heads(tx: &mut Tx, schools: &[SchoolId]) -> Result<(), StoreError> {
+    take_heads(tx, schools).await.map(drop)
+}
+
+pub(super) async fn take_heads(
     tx: &mut Tx,
     schools: &[SchoolId],
 ) -> Result<BTreeMap<SchoolId, Head>, StoreError> {
@@ -42,15 +73,42 @@ pub async fn lock_heads(
     Ok(heads)
 }
 
+#[derive(sqlx::FromRow)]
+pub(super) struct HeadRow {
+    school_id: SchoolId,
+    last_seq: i64,
+    last_digest: String,
+    key_id: Option<String>,
+    keyed_from: i64,
+    closed_through: Option<Day>,
+    seal: Option<String>,
+}
+
+impl From<HeadRow> for Head {
+    fn from(row: HeadRow) -> Self {
+        Self {
+            school_id: row.school_id,
+            last_seq: row.last_seq,
+            last_digest: row.last_digest,
+            key_id: row.key_id,
+            keyed_from: row.keyed_from,
+            closed_through: row.closed_through,
+            seal: row.seal,
+        }
+    }
+}
+
 async fn read_heads(
     tx: &mut Tx,
     schools: &[SchoolId],
 ) -> Result<BTreeMap<SchoolId, Head>, StoreError> {
-    let found: Vec<(SchoolId, i64, String)> = tx
+    let found: Vec<HeadRow> = tx
         .sql_by_engine(
-            "SELECT school_id, last_seq, last_digest FROM ledger_head
+            "SELECT school_id, last_seq, last_digest, key_id, keyed_from, closed_through, seal
+               FROM ledger_head
               WHERE school_id IN (SELECT id FROM ROWS($1: id TEXT) AS r)",
-            "SELECT school_id, last_seq, last_digest FROM ledger_head
+            "SELECT school_id, last_seq, last_digest, key_id, keyed_from, closed_through, seal
+               FROM ledger_head
               WHERE school_id IN (SELECT id FROM ROWS($1: id TEXT) AS r)
               ORDER BY school_id FOR UPDATE",
         )
@@ -59,87 +117,73 @@ async fn read_heads(
         .await?;
     Ok(found
         .into_iter()
-        .map(|(school_id, last_seq, last_digest)| {
-            (
-                school_id.clone(),
-                Head {
-                    school_id,
-                    last_seq,
-                    last_digest,
-                },
-            )
-        })
+        .map(|row| (row.school_id.clone(), row.into()))
         .collect())
 }
 
 /// Appends postings to the chains whose heads were locked in this transaction, and moves the
-/// heads and balances with them.
+/// heads and balances with them. What would be booked in a closed period is booked on the first
+/// open day and keeps its true day.
 ///
 /// # Errors
-/// [`StoreError`] of the engine; a contradiction when a head was not locked.
+/// [`StoreError`] of the engine; a contradiction when a head was not locked, was forged, or is
+/// sealed with a key that is not of this node's master key.
 pub async fn append(
     tx: &mut Tx,
-    heads: &mut BTreeMap<SchoolId, Head>,
+    heads: &mut Heads,
     postings: &[Posting],
 ) -> Result<(), StoreError> {
     if postings.is_empty() {
         return Ok(());
     }
+    let Heads { keys, by_school } = heads;
+    let mut ends: BTreeMap<&SchoolId, End> = BTreeMap::new();
     let mut entries = Vec::with_capacity(postings.len());
-    let mut entry_lines = Vec::with_capacity(postings.len() * 3);
     let mut moved: BTreeMap<(&SchoolId, &str), (i64, i64)> = BTreeMap::new();
+    let mut room = Vec::new();
     for posting in postings {
-        let head = heads.get_mut(&posting.school_id).ok_or_else(|| {
+        let head = by_school.get(&posting.school_id).ok_or_else(|| {
             StoreError::Contradiction(format!(
                 "ledger head of {} is not locked",
                 posting.school_id
             ))
         })?;
-        let lines: Vec<(String, i64, i64, Option<String>)> = posting
-            .lines()
-            .iter()
-            .map(|line| {
-                let amount = line.amount.get();
-                let (debit, credit) = match line.side {
-                    Side::Debit => (amount, 0),
-                    Side::Credit => (0, amount),
-                };
-                (line.account.clone(), debit, credit, line.object.clone())
-            })
-            .collect();
-        let digest = head.digest_of_next(&EntryText {
+        let end = match ends.entry(&posting.school_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(End::open(head, keys)?),
+        };
+        let (booked_day, event_day) = head.booking(posting.booked_day);
+        let lines = lines::write(posting.lines());
+        let amount = posting.amount();
+        end.last_seq += 1;
+        let text = EntryText {
+            school: posting.school_id.as_str(),
+            seq: end.last_seq,
             kind: posting.kind.as_str(),
             source_id: &posting.source_id,
-            booked_day: posting.booked_day,
-            posted_at: posting.posted_at,
+            booked_day: booked_day.unix_days(),
+            event_day: event_day.map(Day::unix_days),
+            posted_at: posting.posted_at.micros(),
             reverses: posting.reverses(),
+            amount: amount.get(),
             lines: &lines,
-        });
-        let seq = head.last_seq + 1;
-        let previous = std::mem::replace(&mut head.last_digest, digest.clone());
-        head.last_seq = seq;
+        };
+        let digest = chain::keyed_digest(&end.key, &end.digest, &text, &mut room);
+        let seal = chain::write_seal(&end.key, &end.digest, &digest);
+        end.digest = digest;
         entries.push((
             &posting.school_id,
-            seq,
+            end.last_seq,
             posting.kind,
             &posting.source_id,
-            posting.booked_day,
+            booked_day,
+            event_day,
             posting.posted_at,
             posting.reverses(),
-            previous,
-            digest,
+            amount,
+            lines,
+            seal,
         ));
-        for (place, (account, debit, credit, object)) in lines.into_iter().enumerate() {
-            entry_lines.push((
-                &posting.school_id,
-                seq,
-                place + 1,
-                account,
-                debit,
-                credit,
-                object,
-            ));
-        }
         for line in posting.lines() {
             let balance = moved
                 .entry((&posting.school_id, line.account.as_str()))
@@ -152,38 +196,29 @@ pub async fn append(
     }
     tx.sql(
         "INSERT INTO journal_entry
-                (school_id, seq, kind, source_id, booked_day, posted_at, reverses, prev_digest,
-                 digest)
-         SELECT school_id, seq, kind, source_id, booked_day, posted_at, reverses, prev_digest,
-                digest
+                (school_id, seq, kind, source_id, booked_day, event_day, posted_at, reverses,
+                 amount, lines, seal)
+         SELECT school_id, seq, kind, source_id, booked_day, event_day, posted_at, reverses,
+                amount, lines, seal
            FROM ROWS($1: school_id TEXT, seq BIGINT, kind TEXT, source_id TEXT, booked_day DAY,
-                     posted_at INSTANT, reverses BIGINT, prev_digest TEXT, digest TEXT) AS r",
+                     event_day DAY, posted_at INSTANT, reverses BIGINT, amount BIGINT, lines TEXT,
+                     seal TEXT) AS r",
     )
     .bind(rows(entries))
     .run()
     .await?;
-    tx.sql(
-        "INSERT INTO journal_line (school_id, seq, line_no, account, debit, credit, object)
-         SELECT school_id, seq, line_no, account, debit, credit, object
-           FROM ROWS($1: school_id TEXT, seq BIGINT, line_no BIGINT, account TEXT, debit BIGINT,
-                     credit BIGINT, object TEXT) AS r",
+    for (school, end) in ends {
+        if let Some(head) = by_school.get_mut(school) {
+            head.advance(&end.key, end.last_seq, &end.digest);
+        }
+    }
+    let touched: BTreeSet<_> = postings.iter().map(|posting| &posting.school_id).collect();
+    put_heads(
+        tx,
+        touched
+            .into_iter()
+            .filter_map(|school| by_school.get(school)),
     )
-    .bind(rows(entry_lines))
-    .run()
-    .await?;
-    let touched: std::collections::BTreeSet<_> =
-        postings.iter().map(|posting| &posting.school_id).collect();
-    tx.sql(
-        "UPDATE ledger_head SET last_seq = r.seq, last_digest = r.digest
-           FROM ROWS($1: school_id TEXT, seq BIGINT, digest TEXT) AS r
-          WHERE ledger_head.school_id = r.school_id",
-    )
-    .bind(rows(touched.into_iter().filter_map(|school| {
-        heads
-            .get(school)
-            .map(|head| (&head.school_id, head.last_seq, &head.last_digest))
-    })))
-    .run()
     .await?;
     tx.sql(
         "INSERT INTO account_balance (school_id, account, debit, credit)
@@ -197,6 +232,55 @@ pub async fn append(
     .bind(rows(moved.into_iter().map(
         |((school, account), (debit, credit))| (school, account, debit, credit),
     )))
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// Where a chain stands while a batch is appended.
+struct End {
+    key: Arc<ChainKey>,
+    last_seq: i64,
+    digest: DigestBytes,
+}
+
+impl End {
+    fn open(head: &Head, keys: &ChainKeys) -> Result<Self, StoreError> {
+        let (key, digest) = head
+            .open(keys)
+            .map_err(|error| StoreError::Contradiction(error.to_string()))?;
+        Ok(Self {
+            key,
+            last_seq: head.last_seq,
+            digest,
+        })
+    }
+}
+
+/// Writes heads that are locked.
+pub(super) async fn put_heads<'h>(
+    tx: &mut Tx,
+    heads: impl IntoIterator<Item = &'h Head>,
+) -> Result<(), StoreError> {
+    tx.sql(
+        "UPDATE ledger_head
+            SET last_seq = r.seq, last_digest = r.digest, key_id = r.key_id,
+                keyed_from = r.keyed_from, closed_through = r.closed_through, seal = r.seal
+           FROM ROWS($1: school_id TEXT, seq BIGINT, digest TEXT, key_id TEXT, keyed_from BIGINT,
+                     closed_through DAY, seal TEXT) AS r
+          WHERE ledger_head.school_id = r.school_id",
+    )
+    .bind(rows(heads.into_iter().map(|head| {
+        (
+            &head.school_id,
+            head.last_seq,
+            &head.last_digest,
+            &head.key_id,
+            head.keyed_from,
+            head.closed_through,
+            &head.seal,
+        )
+    })))
     .run()
     .await?;
     Ok(())
@@ -221,91 +305,10 @@ pub async fn balances(db: &Db, school: &SchoolId) -> Result<Vec<(String, Vnd, Vn
         .collect())
 }
 
-/// All heads, in school order.
-pub(super) async fn heads(db: &Db) -> Result<Vec<Head>, StoreError> {
-    let found: Vec<(SchoolId, i64, String)> = db
-        .sql("SELECT school_id, last_seq, last_digest FROM ledger_head ORDER BY school_id")
-        .all()
-        .await?;
-    Ok(found
-        .into_iter()
-        .map(|(school_id, last_seq, last_digest)| Head {
-            school_id,
-            last_seq,
-            last_digest,
-        })
-        .collect())
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct EntryRow {
-    pub seq: i64,
-    pub kind: String,
-    pub source_id: String,
-    pub booked_day: Day,
-    pub posted_at: Instant,
-    pub reverses: Option<i64>,
-    pub prev_digest: String,
-    pub digest: String,
-}
-
-/// The next entries of a school after `after`, in order.
-pub(super) async fn entries_after(
-    db: &Db,
-    school: &SchoolId,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<EntryRow>, StoreError> {
-    db.sql(
-        "SELECT seq, kind, source_id, booked_day, posted_at, reverses, prev_digest, digest
-           FROM journal_entry
-          WHERE school_id = $1 AND seq > $2
-          ORDER BY seq LIMIT $3",
-    )
-    .bind(school.clone())
-    .bind(after)
-    .bind(limit)
-    .all()
-    .await
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct LineRow {
-    pub seq: i64,
-    pub account: String,
-    pub debit: i64,
-    pub credit: i64,
-    pub object: Option<String>,
-}
-
-/// The lines of the entries in `first..=last`, in order.
-pub(super) async fn lines_between(
-    db: &Db,
-    school: &SchoolId,
-    first: i64,
-    last: i64,
-) -> Result<Vec<LineRow>, StoreError> {
-    db.sql(
-        "SELECT seq, account, debit, credit, object
-           FROM journal_line
-          WHERE school_id = $1 AND seq >= $2 AND seq <= $3
-          ORDER BY seq, line_no",
-    )
-    .bind(school.clone())
-    .bind(first)
-    .bind(last)
-    .all()
-    .await
-}
-
-/// Schools that have entries or balances but no head: only tampering makes them.
-pub(super) async fn headless(db: &Db) -> Result<Vec<SchoolId>, StoreError> {
+/// Schools whose chain has a key.
+pub(super) async fn keyed_schools(db: &Db) -> Result<Vec<SchoolId>, StoreError> {
     let found: Vec<(SchoolId,)> = db
-        .sql(
-            "SELECT DISTINCT school_id FROM account_balance
-              WHERE school_id NOT IN (SELECT school_id FROM ledger_head)
-              ORDER BY school_id",
-        )
+        .sql("SELECT school_id FROM ledger_head WHERE key_id IS NOT NULL ORDER BY school_id")
         .all()
         .await?;
     Ok(found.into_iter().map(|(school,)| school).collect())

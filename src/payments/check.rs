@@ -46,6 +46,7 @@ pub async fn run(db: &Db) -> Result<Vec<Finding>, StoreError> {
         ("settlement_differs", settlement(db).await?),
         ("step_without_evidence", evidence(db).await?),
         ("refund_differs", refund(db).await?),
+        ("attempt_differs", attempt(db).await?),
     ];
     for (code, rows) in checks {
         findings.extend(rows.into_iter().map(|(school_id, subject)| Finding {
@@ -183,18 +184,14 @@ async fn suspense(db: &Db) -> Result<Rows, StoreError> {
     .await
 }
 
+/// One entry for each payment; that its amount is the sum of its lines is for the ledger to prove.
 async fn journal(db: &Db) -> Result<Rows, StoreError> {
     db.sql(
         "SELECT p.school_id, p.payment_id
            FROM payment p
-           LEFT JOIN (
-                SELECT e.school_id, e.source_id, SUM(l.debit) AS debit, COUNT(DISTINCT e.seq) AS entries
-                  FROM journal_entry e
-                  JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
-                 WHERE e.kind = 'PAYMENT_RECEIVED'
-                 GROUP BY e.school_id, e.source_id) j
-             ON j.school_id = p.school_id AND j.source_id = p.payment_id
-          WHERE COALESCE(j.debit, 0) <> p.amount OR COALESCE(j.entries, 0) <> 1
+           LEFT JOIN journal_entry e ON e.school_id = p.school_id AND e.kind = 'PAYMENT_RECEIVED'
+                                    AND e.source_id = p.payment_id
+          WHERE COALESCE(e.amount, 0) <> p.amount
          UNION ALL
          SELECT e.school_id, e.source_id FROM journal_entry e
           WHERE e.kind = 'PAYMENT_RECEIVED' AND NOT EXISTS (
@@ -251,10 +248,8 @@ async fn movement(db: &Db) -> Result<Rows, StoreError> {
                         FROM money_move_part GROUP BY school_id, move_id) d
              ON d.school_id = m.school_id AND d.move_id = m.move_id
            LEFT JOIN (
-                SELECT e.school_id, e.source_id, SUM(l.debit) AS debit,
-                       COUNT(DISTINCT e.seq) AS entries
+                SELECT e.school_id, e.source_id, SUM(e.amount) AS debit, COUNT(*) AS entries
                   FROM journal_entry e
-                  JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
                  WHERE e.kind IN ('PAYMENT_TAKEN_BACK', 'SUSPENSE_ASSIGNED', 'CREDIT_USED',
                                   'REFUND_REQUESTED', 'REFUND_CANCELLED')
                  GROUP BY e.school_id, e.source_id) j
@@ -294,9 +289,8 @@ async fn settlement(db: &Db) -> Result<Rows, StoreError> {
            FROM payment p
            LEFT JOIN settlement_line s ON s.school_id = p.school_id AND s.payment_id = p.payment_id
            LEFT JOIN (
-                SELECT e.school_id, e.source_id, SUM(l.credit) AS credit
+                SELECT e.school_id, e.source_id, SUM(e.amount) AS credit
                   FROM journal_entry e
-                  JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
                  WHERE e.kind = 'PAYMENT_SETTLED'
                  GROUP BY e.school_id, e.source_id) j
              ON j.school_id = p.school_id AND j.source_id = p.payment_id
@@ -334,15 +328,28 @@ async fn refund(db: &Db) -> Result<Rows, StoreError> {
            LEFT JOIN money_move c ON c.school_id = r.school_id AND c.kind = 'REFUND_CANCELLED'
                                  AND c.request = r.refund_id
            LEFT JOIN (
-                SELECT e.school_id, e.source_id, SUM(l.debit) AS debit
+                SELECT e.school_id, e.source_id, SUM(e.amount) AS debit
                   FROM journal_entry e
-                  JOIN journal_line l ON l.school_id = e.school_id AND l.seq = e.seq
                  WHERE e.kind = 'REFUND_PAID'
                  GROUP BY e.school_id, e.source_id) j
              ON j.school_id = r.school_id AND j.source_id = r.refund_id
           WHERE COALESCE(m.amount, 0) <> r.amount
              OR COALESCE(j.debit, 0) <> CASE r.state WHEN 'DONE' THEN r.amount ELSE 0 END
              OR COALESCE(c.amount, 0) <> CASE r.state WHEN 'FAILED' THEN r.amount ELSE 0 END",
+    )
+    .all()
+    .await
+}
+
+/// Orders that are said to be paid without a payment that says so.
+async fn attempt(db: &Db) -> Result<Rows, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.attempt_id
+           FROM payment_attempt a
+          WHERE a.state = 'PAID' AND NOT EXISTS (
+                SELECT 1 FROM provider_notice n
+                 WHERE n.school_id = a.school_id AND n.order_ref = a.order_ref
+                   AND n.payment_id IS NOT NULL)",
     )
     .all()
     .await

@@ -33,6 +33,7 @@ mod desk;
 pub mod evidence_store;
 pub mod http;
 mod inquiry;
+pub mod lineage;
 pub mod messages;
 pub mod moves;
 pub mod outbound;

@@ -68,6 +68,8 @@ pub struct Poster {
     pub ids: Ids,
     pub wake: Wake,
     pub charts: Charts,
+    /// Seals the entries.
+    pub chain: ledger::ChainKeys,
 }
 
 /// Posts a batch: inbox, payments, allocations, bills, credits, suspense, journal and jobs, all or
@@ -113,7 +115,7 @@ async fn post_in(
     let now = poster.clock.now();
     tx.join_by_index().await?;
     let schools: Vec<SchoolId> = schools.iter().cloned().collect();
-    let mut heads = ledger::lock_heads(tx, &schools).await?;
+    let mut heads = ledger::lock_heads(tx, &poster.chain, &schools).await?;
     let mut books = snapshot::read(tx, arrivals, charts.clone()).await?;
     // A premium that follows the day of payment may have changed since the bill was printed.
     let stale = snapshot::stale_bills(&books, arrivals);

@@ -89,10 +89,11 @@ pub async fn request(
     let payable = accounts.refund_payable.clone().ok_or(NO_ACCOUNT)?;
     let refund_id = RefundId::new(app.ids.next(now));
     let (ids, school) = (app.ids.clone(), school.clone());
+    let chain = app.chain.clone();
     let asked = app
         .db
         .write("refunds.request", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             if let Some((known, amount)) = store::by_request(tx, &school, &new.request).await? {
                 return if amount == new.amount.get() {
                     Ok(known)
@@ -260,10 +261,11 @@ pub async fn advance(
         .map_err(MoveError::from)?;
     let payable = accounts.refund_payable.clone().ok_or(NO_ACCOUNT)?;
     let (ids, school, refund) = (app.ids.clone(), school.clone(), refund.clone());
+    let chain = app.chain.clone();
     let state = app
         .db
         .write("refunds.advance", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             let found = store::locked(tx, &school, &refund)
                 .await?
                 .ok_or(RefundError::NoRefund)?;

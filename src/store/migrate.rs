@@ -57,3 +57,21 @@ async fn applied(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
         .await?;
     Ok(count)
 }
+
+/// Refuses a database that is older or newer than this program; changes nothing.
+pub(super) async fn require_current(db: &Db) -> Result<(), StoreError> {
+    let migrator = match db {
+        Db::Sqlite { .. } => &SQLITE,
+        Db::Postgres(_) => &POSTGRES,
+    };
+    let needed = migrator.iter().map(|step| step.version).max().unwrap_or(0);
+    let (found,): (i64,) = db
+        .sql("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
+        .one()
+        .await?;
+    if found == needed {
+        Ok(())
+    } else {
+        Err(StoreError::OtherSchema { found, needed })
+    }
+}

@@ -4,6 +4,8 @@
 //! Where the engines truly differ, [`Tx::sql_by_engine`] holds both texts side by side. Batches of
 //! rows enter a statement through `ROWS($1: name TYPE, …)`, see [`rows`].
 
+mod bulk;
+mod bulk_sqlite;
 mod cells;
 mod checkpoint;
 pub mod copy;
@@ -11,6 +13,7 @@ mod migrate;
 mod primary;
 mod query;
 mod rows;
+mod snapshot;
 mod trouble;
 mod types;
 
@@ -25,8 +28,10 @@ use sqlx::{Connection, Postgres, Sqlite, Transaction};
 
 use crate::clock::Instant;
 
+pub use bulk::BulkRow;
 pub use query::Query;
 pub use rows::{Row, Rows, engine_text, rows};
+pub use snapshot::Reader;
 pub use trouble::Trouble;
 pub use types::{Bind, Engine, Record};
 
@@ -49,6 +54,13 @@ pub enum StoreError {
     NoPrimary,
     #[error("no database file {file:?}")]
     Missing { file: String },
+    #[error("reading in bulk: {0}")]
+    Bulk(String),
+    /// A reader changes no schema.
+    #[error(
+        "the database has schema {found}, this program needs {needed}: start a node of this version, or use the program the database was made by"
+    )]
+    OtherSchema { found: i64, needed: i64 },
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// What is stored contradicts itself: a defect, or somebody changed rows by hand.
@@ -77,9 +89,9 @@ impl StoreError {
             None if self.is_conflict() => "database_conflict",
             None => match self {
                 Self::Address { .. } | Self::Missing { .. } => "database_address",
-                Self::Migration(_) => "database_migration",
+                Self::Migration(_) | Self::OtherSchema { .. } => "database_migration",
                 Self::Contradiction(_) => "database_contradiction",
-                Self::Sql(_) | Self::NoPrimary => "database_error",
+                Self::Sql(_) | Self::Bulk(_) | Self::NoPrimary => "database_error",
             },
         }
     }

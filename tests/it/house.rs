@@ -131,7 +131,11 @@ fn statements() -> (Vec<Statement>, Vec<String>) {
         .filter(|source| !source.path.starts_with("src/store/"))
     {
         let code = source.code();
-        for (call, both) in [(".sql(", false), (".sql_by_engine(", true)] {
+        for (call, both) in [
+            (".sql(", false),
+            (".sql_by_engine(", true),
+            (".bulk(", true),
+        ] {
             for (offset, _) in code.match_indices(call) {
                 let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
                 let mut at = offset + call.len();

@@ -45,7 +45,21 @@ pub async fn run(mut command: Command) -> Said {
 
 /// `hocphi ledger check` of a database.
 pub async fn ledger_check(database: &str) -> Said {
-    run(hocphi(["ledger", "check", "--database-url", database])).await
+    run(hocphi([
+        "ledger",
+        "check",
+        "--full",
+        "--database-url",
+        database,
+    ]))
+    .await
+}
+
+/// As [`ledger_check`], with the master key of the installation.
+pub async fn ledger_check_with_key(database: &str, master_key_file: &Path) -> Said {
+    let mut command = hocphi(["ledger", "check", "--full", "--database-url", database]);
+    command.arg("--master-key-file").arg(master_key_file);
+    run(command).await
 }
 
 /// The embedded database that a demonstration leaves in its folder.

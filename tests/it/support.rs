@@ -1,18 +1,26 @@
 //! Small books to test against: two schools, a few pupils and bills, written row by row.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hocphi::clock::{Clock, Day, Instant};
 use hocphi::ids::{BillId, ConnectionId, Ids, PaymentId, SchoolId};
 use hocphi::jobs::Wake;
+use hocphi::ledger::ChainKeys;
 use hocphi::money::Vnd;
 use hocphi::payments::books::{Arrival, Channel, Receipt, Target};
 use hocphi::payments::chart::Charts;
 use hocphi::payments::{Desk, Poster};
+use hocphi::sealing::SealingKey;
 use hocphi::store::{Db, StoreError, Tx, rows};
 use hocphi_adapters::contract::{Notice, Settlement, Status};
 
 pub const NOW: Instant = Instant::from_unix(1_795_000_000);
+
+/// What seals the ledgers of test books.
+pub fn chain_keys() -> ChainKeys {
+    ChainKeys::of(Arc::new(SealingKey::from_bytes([1; 32])))
+}
 
 /// The chart of accounts of every school, which posting needs.
 pub async fn accounts(tx: &mut Tx) -> Result<u64, StoreError> {
@@ -116,6 +124,7 @@ impl Books {
             ids: ids.clone(),
             wake: Wake::default(),
             charts: Charts::default(),
+            chain: chain_keys(),
         })
     }
 
@@ -253,7 +262,9 @@ impl Books {
 
     /// Fails when any stored figure contradicts another.
     pub async fn must_be_sound(&self) {
-        let report = hocphi::ledger::check::run(&self.db).await.expect("a check");
+        let report = hocphi::ledger::check::run(&self.db, &chain_keys())
+            .await
+            .expect("a check");
         assert_eq!(report.findings, []);
         let findings = hocphi::payments::check::run(&self.db)
             .await

@@ -67,6 +67,15 @@ impl Figure {
         self
     }
 
+    /// Asks for no less than `least`, in the figure's unit.
+    pub fn at_least(mut self, least: u64) -> Self {
+        self.target = Some(Target {
+            asked: format!("≥ {least} {}", self.unit),
+            reached: self.value >= least,
+        });
+        self
+    }
+
     /// Asks for no more than `most`, in the figure's unit.
     pub fn at_most(mut self, most: u64) -> Self {
         self.target = Some(Target {

@@ -7,6 +7,7 @@ pub(in crate::cli) mod cluster;
 mod figures;
 mod gateway;
 mod invoices;
+mod ledger;
 mod load;
 
 use std::path::PathBuf;
@@ -65,6 +66,7 @@ enum What {
         json: bool,
     },
     Invoices(invoices::InvoicesArgs),
+    Ledger(ledger::LedgerArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -79,6 +81,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             adapters::run(Duration::from_secs(seconds.max(1)), sdk.as_deref(), json)
         }
         What::Invoices(args) => invoices::run(&args),
+        What::Ledger(args) => ledger::run(args),
         What::Callbacks {
             size,
             seconds,

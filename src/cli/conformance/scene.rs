@@ -324,7 +324,7 @@ impl Scene {
     pub async fn strike(self) -> Result<()> {
         self.app.keeper.flush().await;
         let findings = hocphi::payments::check::run(&self.app.db).await?;
-        let ledger = hocphi::ledger::check::run(&self.app.db).await?;
+        let ledger = hocphi::ledger::check::run(&self.app.db, &self.app.chain).await?;
         self.server.abort();
         self.app.db.close().await;
         if !findings.is_empty() || !ledger.findings.is_empty() {

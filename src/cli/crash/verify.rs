@@ -305,7 +305,7 @@ async fn dates_that_fall(db: &Db) -> Result<i64> {
 /// The gateway's own opinion, in a process of its own.
 pub async fn ledger_check(mut report: Report, url: &str) -> Result<Report> {
     let output = Command::new(std::env::current_exe()?)
-        .args(["ledger", "check"])
+        .args(["ledger", "check", "--full", "--no-checkpoint"])
         .env("HOCPHI_DATABASE_URL", url)
         .env("HOCPHI_LOG", "error")
         .output()

@@ -122,7 +122,7 @@ async fn acknowledged_once(app: &App, sandbox: &Sandbox) -> Result<Verdict> {
 }
 
 async fn books(app: &App) -> Result<Verdict> {
-    let report = ledger::check::run(&app.db).await?;
+    let report = ledger::check::run(&app.db, &app.chain).await?;
     let mut faults: Vec<String> = report
         .findings
         .iter()

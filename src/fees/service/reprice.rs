@@ -58,7 +58,7 @@ pub async fn reprice(
     // Posting holds the ledger head of a school while it pays lines: whoever prices takes it too, and
     // looks again at what is still unpaid.
     let schools: BTreeSet<SchoolId> = bills.iter().map(|(school, _)| school.clone()).collect();
-    ledger::lock_heads(tx, &schools.into_iter().collect::<Vec<_>>()).await?;
+    ledger::hold_heads(tx, &schools.into_iter().collect::<Vec<_>>()).await?;
     let due = store::due_lines(tx, bills, day).await?;
     if due.is_empty() {
         return Ok(Vec::new());

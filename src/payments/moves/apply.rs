@@ -1,13 +1,13 @@
 //! Carries a movement out inside the caller's transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::rules::{MoveKind, Piece, Place, effects, journal};
 use super::store::{self, Head};
 use crate::clock::Instant;
 use crate::ids::{Ids, MoveId, PaymentId, SchoolId};
 use crate::jobs::{self, NewJob};
-use crate::ledger::{self, EntryKind, Posting, PostingError};
+use crate::ledger::{self, EntryKind, Heads, Posting, PostingError};
 use crate::money::Vnd;
 use crate::payments::books::Chart;
 use crate::payments::{INVOICE_ALLOCATED, INVOICE_REFUNDED, ISSUE_INVOICE};
@@ -57,7 +57,7 @@ pub enum ApplyError {
 pub async fn apply(
     tx: &mut Tx,
     ids: &Ids,
-    heads: &mut BTreeMap<SchoolId, ledger::Head>,
+    heads: &mut Heads,
     order: &Order,
 ) -> Result<Moved, ApplyError> {
     let move_id = MoveId::new(ids.next(order.made_at));

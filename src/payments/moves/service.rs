@@ -12,7 +12,7 @@ use crate::clock::{Day, Instant};
 use crate::fees;
 use crate::fees::bill_code::BillCode;
 use crate::ids::{BillId, MoveId, PaymentId, SchoolId};
-use crate::ledger::{self, EntryKind, Line, Posting, PostingError, Side};
+use crate::ledger::{self, ChainKeys, EntryKind, Heads, Line, Posting, PostingError, Side};
 use crate::money::Vnd;
 use crate::payments::books::{Channel, Chart, Snapshot};
 use crate::payments::chart::{Accounts, ChartError};
@@ -106,10 +106,11 @@ pub async fn undo_payment(
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
     let (ids, school, payment) = (app.ids.clone(), school.clone(), payment.clone());
+    let chain = app.chain.clone();
     let moved = app
         .db
         .write("payments.undo", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             if let Some(moved) =
                 before(tx, &school, MoveKind::TakenBack, &asked.request, amount).await?
             {
@@ -209,10 +210,11 @@ pub async fn assign_suspense(
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
     let (ids, school, payment) = (app.ids.clone(), school.clone(), payment.clone());
+    let chain = app.chain.clone();
     let moved = app
         .db
         .write("payments.assign_suspense", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             let kind = MoveKind::SuspenseAssigned;
             if let Some(moved) = before(tx, &school, kind, &asked.request, None).await? {
                 return Ok(moved);
@@ -282,10 +284,11 @@ pub async fn use_credit(
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
     let (ids, school, bill) = (app.ids.clone(), school.clone(), bill.clone());
+    let chain = app.chain.clone();
     let moved = app
         .db
         .write("payments.use_credit", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             let kind = MoveKind::CreditUsed;
             if let Some(moved) = before(tx, &school, kind, &asked.request, amount).await? {
                 return Ok(moved);
@@ -366,10 +369,11 @@ pub async fn settle(
 ) -> Result<bool, MoveError> {
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
+    let chain = app.chain.clone();
     let (school, payment, by) = (school.clone(), payment.clone(), by.to_owned());
     app.db
         .write("payments.settle", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             let facts = store::payment(tx, &school, &payment)
                 .await?
                 .ok_or(Refusal::NoPayment)?;
@@ -508,10 +512,11 @@ pub(crate) async fn returning(
 /// Locks the school's books for the rest of the transaction.
 pub(crate) async fn lock(
     tx: &mut Tx,
+    chain: &ChainKeys,
     school: &SchoolId,
-) -> Result<BTreeMap<SchoolId, ledger::Head>, StoreError> {
+) -> Result<Heads, StoreError> {
     tx.join_by_index().await?;
-    ledger::lock_heads(tx, std::slice::from_ref(school)).await
+    ledger::lock_heads(tx, chain, std::slice::from_ref(school)).await
 }
 
 /// The movement a request made earlier.

@@ -1,6 +1,6 @@
 //! Money taken back by a notice, items for people, and what people decide.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::rules::{Originals, ReviewKind, Verdict, Why, amount_taken, original};
 use super::store::{self, NewItem};
@@ -8,7 +8,7 @@ use crate::App;
 use crate::clock::Instant;
 use crate::ids::{Ids, MoveId, PaymentId, ReviewId, SchoolId};
 use crate::jobs::{self, NewJob};
-use crate::ledger::Head;
+use crate::ledger::Heads;
 use crate::payments::books::{Arrival, Chart, Plan, Target};
 use crate::payments::chart::Accounts;
 use crate::payments::evidence_store::{self, EvidenceKind, Step};
@@ -30,7 +30,7 @@ pub(in crate::payments) async fn follow(
     plan: &Plan,
     arrivals: &[Arrival],
     charts: &HashMap<SchoolId, Chart>,
-    heads: &mut BTreeMap<SchoolId, Head>,
+    heads: &mut Heads,
     now: Instant,
 ) -> Result<(), MoveError> {
     let mut items = Vec::new();
@@ -72,7 +72,7 @@ async fn reverse(
     ids: &Ids,
     arrival: &Arrival,
     charts: &HashMap<SchoolId, Chart>,
-    heads: &mut BTreeMap<SchoolId, Head>,
+    heads: &mut Heads,
     now: Instant,
 ) -> Result<Result<(), Unclear>, MoveError> {
     let school = &arrival.school_id;
@@ -177,10 +177,11 @@ pub async fn decide(
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
     let (ids, school, review) = (app.ids.clone(), school.clone(), review.clone());
+    let chain = app.chain.clone();
     let decided = app
         .db
         .write("payments.decide", async move |tx: &mut Tx| {
-            let mut heads = lock(tx, &school).await?;
+            let mut heads = lock(tx, &chain, &school).await?;
             let item = store::open_item(tx, &school, &review).await?;
             let Some(item) = item else {
                 return Ok(Decided::Before);

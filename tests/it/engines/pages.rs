@@ -94,13 +94,11 @@ pub(super) async fn two_schools(db: &Db) -> Result<(), StoreError> {
         tx.sql(
             "INSERT INTO suspense_item (school_id, payment_id, amount, reason, candidates, state, created_at)
              VALUES ('s1', 'pay3', 70, 'NO_REFERENCE', '[]', 'OPEN', $1)").bind(noon()).run().await?;
-        tx.sql("INSERT INTO ledger_head (school_id, last_seq, last_digest) VALUES ('s1', 1, '')").run().await?;
+        tx.sql("INSERT INTO ledger_head (school_id, last_seq, last_digest) VALUES ('s1', 1, $1)").bind("0".repeat(64)).run().await?;
         tx.sql(
-            "INSERT INTO journal_entry (school_id, seq, kind, source_id, booked_day, posted_at, prev_digest, digest)
-             VALUES ('s1', 1, 'PAYMENT_RECEIVED', 'pay1', $1, $2, '', '')").bind(today).bind(noon()).run().await?;
-        tx.sql(
-            "INSERT INTO journal_line (school_id, seq, line_no, account, debit, credit)
-             VALUES ('s1', 1, 1, '112', 300, 0), ('s1', 1, 2, '338', 0, 300)").run().await?;
+            "INSERT INTO journal_entry (school_id, seq, kind, source_id, booked_day, posted_at, amount, lines, seal)
+             VALUES ('s1', 1, 'PAYMENT_RECEIVED', 'pay1', $1, $2, 300, '[[\"112\",300,0,null],[\"338\",0,300,null]]', '')")
+            .bind(today).bind(noon()).run().await?;
         tx.sql("INSERT INTO invoice_series (school_id, form, symbol, last_number, last_day) VALUES ('s1', '1', 'C26TAA', 7, $1)")
             .bind(today).run().await?;
         tx.sql(
