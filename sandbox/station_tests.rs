@@ -97,7 +97,7 @@ fn signed_by_us(peer: &dyn Peer, code: &str) -> Value {
     let credentials = peer.credentials();
     let (_, pem) = credentials
         .iter()
-        .find(|(name, _)| *name == "reply_key_pem")
+        .find(|(name, _)| *name == "our_private_key_pem")
         .unwrap();
     let der: String = pem
         .lines()

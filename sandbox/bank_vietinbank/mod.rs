@@ -150,7 +150,7 @@ impl Peer for VietinBank {
         "bank_vietinbank"
     }
 
-    /// `reply_key_pem` is the private key our answers are signed with.
+    /// `our_private_key_pem` is the private key our answers are signed with.
     fn credentials(&self) -> Vec<(&'static str, String)> {
         let public: PublicKeyX509Der<'_> = self
             .keys
@@ -166,7 +166,7 @@ impl Peer for VietinBank {
         vec![
             ("provider_id", self.provider_id.clone()),
             ("bank_public_key_pem", pem("PUBLIC KEY", public.as_ref())),
-            ("reply_key_pem", pem("PRIVATE KEY", private.as_ref())),
+            ("our_private_key_pem", pem("PRIVATE KEY", private.as_ref())),
         ]
     }
 

@@ -49,7 +49,7 @@ impl Peer for BankWebhook {
     fn credentials(&self) -> Vec<(&'static str, String)> {
         let (prefix, tail) = MEMO;
         vec![
-            ("secret", self.secret.clone()),
+            ("hmac_secret", self.secret.clone()),
             ("memo_pattern", format!("{prefix}[0-9]{{{tail}}}")),
         ]
     }

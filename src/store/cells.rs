@@ -1,8 +1,7 @@
 //! Turns a row (a tuple, serialised) into cells, which each engine binds in its own way.
 
 use serde::ser::{
-    Error as _, Impossible, Serialize, SerializeSeq, SerializeTuple, SerializeTupleStruct,
-    Serializer,
+    Error as _, Impossible, Serialize, SerializeTuple, SerializeTupleStruct, Serializer,
 };
 
 /// A value of a batch.
@@ -44,7 +43,7 @@ macro_rules! refuse {
 impl<'a> Serializer for RowSink<'a> {
     type Ok = ();
     type Error = NotARow;
-    type SerializeSeq = Self;
+    type SerializeSeq = Impossible<(), NotARow>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Impossible<(), NotARow>;
@@ -52,9 +51,6 @@ impl<'a> Serializer for RowSink<'a> {
     type SerializeStruct = Impossible<(), NotARow>;
     type SerializeStructVariant = Impossible<(), NotARow>;
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self, NotARow> {
-        Ok(self)
-    }
     fn serialize_tuple(self, _: usize) -> Result<Self, NotARow> {
         Ok(self)
     }
@@ -81,6 +77,7 @@ impl<'a> Serializer for RowSink<'a> {
         Err(NotARow::custom("a row is a tuple"))
     }
     refuse! {
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
         serialize_bool(bool) -> (); serialize_i8(i8) -> (); serialize_i16(i16) -> ();
         serialize_i32(i32) -> (); serialize_i64(i64) -> (); serialize_u8(u8) -> ();
         serialize_u16(u16) -> (); serialize_u32(u32) -> (); serialize_u64(u64) -> ();
@@ -92,17 +89,6 @@ impl<'a> Serializer for RowSink<'a> {
         serialize_map(Option<usize>) -> Self::SerializeMap;
         serialize_struct(&'static str, usize) -> Self::SerializeStruct;
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
-    }
-}
-
-impl SerializeSeq for RowSink<'_> {
-    type Ok = ();
-    type Error = NotARow;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NotARow> {
-        value.serialize(CellSink(self.0))
-    }
-    fn end(self) -> Result<(), NotARow> {
-        Ok(())
     }
 }
 
