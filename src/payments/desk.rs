@@ -26,9 +26,10 @@ const POSTING_TIMEOUT: Duration = Duration::from_secs(20);
 #[error("posting queue is full")]
 pub struct DeskFull;
 
-/// Batches that PostgreSQL works on at the same time, none with a school of another; SQLite has one
-/// writer.
+/// Batches in work at the same time, none with a school of another. PostgreSQL works on several; of
+/// SQLite's, one is written while the other waits for the disk.
 const POSTGRES_LANES: usize = 3;
+const SQLITE_LANES: usize = 2;
 
 /// Takes verified notices and answers when they are durable. One queue a lane; a school keeps to its
 /// lane, so that batches of one node do not wait for each other's locks.
@@ -45,7 +46,7 @@ impl Desk {
     /// Starts the tasks that post, one a lane. They end when every handle to the desk is gone.
     pub fn open(poster: Poster) -> Self {
         let lanes = match poster.db.engine() {
-            Engine::Sqlite => 1,
+            Engine::Sqlite => SQLITE_LANES,
             Engine::Postgres => POSTGRES_LANES,
         };
         let queue = || {

@@ -4,12 +4,30 @@
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::Once;
 
 use libsqlite3_sys as ffi;
 use sqlx::sqlite::LockedSqliteHandle;
 
 use super::StoreError;
 use super::bulk::BulkRow;
+
+/// SQLite counts the memory it takes under one lock for all threads; nobody asks for the sum. To be
+/// called before the first connection; later it does nothing.
+pub fn count_no_memory() {
+    static ONCE: Once = Once::new();
+    // SAFETY: `sqlite3_config` must not run beside itself, which `Once` sees to. SQLite refuses it when a
+    // connection was opened before.
+    ONCE.call_once(|| unsafe {
+        let done = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
+        if done != ffi::SQLITE_OK {
+            tracing::debug!(
+                done,
+                "SQLite was in use already and goes on counting its memory"
+            );
+        }
+    });
+}
 
 /// The row a statement stands on.
 pub struct Columns<'r> {

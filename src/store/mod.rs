@@ -9,6 +9,7 @@ mod bulk_sqlite;
 mod cells;
 mod checkpoint;
 pub mod copy;
+mod flush;
 mod migrate;
 mod primary;
 mod query;
@@ -29,6 +30,7 @@ use sqlx::{Connection, Postgres, Sqlite, Transaction};
 use crate::clock::Instant;
 
 pub use bulk::BulkRow;
+pub use flush::Flusher;
 pub use query::Query;
 pub use rows::{Row, Rows, engine_text, rows};
 pub use snapshot::Reader;
@@ -54,6 +56,12 @@ pub enum StoreError {
     NoPrimary,
     #[error("no database file {file:?}")]
     Missing { file: String },
+    /// Whether the transaction is durable is unknown.
+    #[error("the disk does not take the log: {0}")]
+    Flush(std::io::Error),
+    /// A defect of ours: the error of a statement was not passed on.
+    #[error("a statement of the transaction failed before, and nothing can follow it")]
+    TransactionEnded,
     #[error("reading in bulk: {0}")]
     Bulk(String),
     /// A reader changes no schema.
@@ -78,6 +86,7 @@ impl StoreError {
                 | sqlx::migrate::MigrateError::ExecuteMigration(error, _),
             ) => Trouble::of(error),
             Self::NoPrimary => Some(Trouble::Unreachable),
+            Self::Flush(_) => Some(Trouble::Disk),
             _ => None,
         }
     }
@@ -91,7 +100,11 @@ impl StoreError {
                 Self::Address { .. } | Self::Missing { .. } => "database_address",
                 Self::Migration(_) | Self::OtherSchema { .. } => "database_migration",
                 Self::Contradiction(_) => "database_contradiction",
-                Self::Sql(_) | Self::Bulk(_) | Self::NoPrimary => "database_error",
+                Self::Sql(_)
+                | Self::Bulk(_)
+                | Self::NoPrimary
+                | Self::Flush(_)
+                | Self::TransactionEnded => "database_error",
             },
         }
     }
@@ -116,6 +129,8 @@ pub enum Db {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
+        /// None: nothing has to last.
+        flusher: Option<Flusher>,
     },
     Postgres(PgPool),
 }
@@ -123,7 +138,8 @@ pub enum Db {
 /// How hard SQLite works for durability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// `synchronous = FULL`: a commit survives loss of power. The default.
+    /// A commit that was answered survives loss of power, as with `synchronous = FULL`; see
+    /// [`flush`]. The default.
     Full,
     /// Nothing survives; for tests that create hundreds of databases.
     Off,
@@ -180,16 +196,19 @@ impl Db {
             });
         };
         migrate::run(&db).await?;
+        db.flushed().await?;
         Ok(db)
     }
 
     async fn open_sqlite(file: &Path, durability: Durability) -> Result<Self, StoreError> {
+        bulk_sqlite::count_no_memory();
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(match durability {
-                Durability::Full => SqliteSynchronous::Full,
+                // What is missing to FULL is done by the flusher.
+                Durability::Full => SqliteSynchronous::Normal,
                 Durability::Off => SqliteSynchronous::Off,
             })
             .foreign_keys(true)
@@ -199,6 +218,8 @@ impl Db {
             // A payment touches a little of many pages: small ones make for less to write. Of new files.
             .page_size(2048)
             .pragma("cache_size", "-32000")
+            // Pages as they were before a statement: written to a file otherwise, twice as many as the log takes.
+            .pragma("temp_store", "MEMORY")
             // 256 MiB: a brake; see `checkpoint`.
             .pragma("wal_autocheckpoint", "131072");
         let write = SqlitePoolOptions::new()
@@ -221,8 +242,16 @@ impl Db {
                     .pragma("cache_size", "-4000"),
             )
             .await?;
+        let flusher = match durability {
+            Durability::Full => Some(flush::settle(file, &write).await?),
+            Durability::Off => None,
+        };
         checkpoint::start(file, &read);
-        Ok(Self::Sqlite { read, write })
+        Ok(Self::Sqlite {
+            read,
+            write,
+            flusher,
+        })
     }
 
     pub const fn engine(&self) -> Engine {
@@ -266,12 +295,15 @@ impl Db {
             let outcome = work(&mut tx).await;
             let conflicted = match outcome {
                 Ok(value) => match tx.commit().await {
-                    Ok(()) => return Ok(value),
+                    Ok(()) => {
+                        self.flushed().await?;
+                        return Ok(value);
+                    }
                     Err(error) if error.is_conflict() && attempt < CONFLICT_RETRIES_MAX => true,
                     Err(error) => return Err(error.into()),
                 },
                 Err(error) => {
-                    let conflicted = tx.conflicted && attempt < CONFLICT_RETRIES_MAX;
+                    let conflicted = tx.state.has_conflicted && attempt < CONFLICT_RETRIES_MAX;
                     tx.roll_back().await;
                     if !conflicted {
                         return Err(error);
@@ -287,6 +319,17 @@ impl Db {
         }
     }
 
+    /// Returns when every commit before the call is durable. PostgreSQL sees to it in the commit.
+    async fn flushed(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite {
+                flusher: Some(flusher),
+                ..
+            } => flusher.flushed().await.map_err(StoreError::Flush),
+            Self::Sqlite { flusher: None, .. } | Self::Postgres(_) => Ok(()),
+        }
+    }
+
     async fn begin(&self) -> Result<Tx, StoreError> {
         let inner = match self {
             // A read that turns into a write fails at once on SQLite; begin as a writer.
@@ -297,7 +340,7 @@ impl Db {
         };
         Ok(Tx {
             inner,
-            conflicted: false,
+            state: TxState::default(),
         })
     }
 
@@ -319,7 +362,7 @@ impl Db {
     /// Closes all connections; waits for those in use.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -332,7 +375,16 @@ impl Db {
 #[derive(Debug)]
 pub struct Tx {
     inner: TxInner,
-    conflicted: bool,
+    state: TxState,
+}
+
+/// What the statements of a transaction met.
+#[derive(Debug, Default)]
+struct TxState {
+    /// A statement failed. On PostgreSQL nothing can follow it; on SQLite nothing may, since a batch that
+    /// fails ends the transaction (`OR ROLLBACK`, see [`rows`]) and what follows would stand alone.
+    is_broken: bool,
+    has_conflicted: bool,
 }
 
 #[derive(Debug)]
@@ -352,8 +404,8 @@ impl Tx {
     /// A statement of this transaction.
     pub fn sql(&mut self, text: &'static str) -> Query<'_> {
         match &mut self.inner {
-            TxInner::Sqlite(tx) => Query::on_sqlite(tx, &mut self.conflicted, text),
-            TxInner::Postgres(tx) => Query::on_postgres(tx, &mut self.conflicted, text),
+            TxInner::Sqlite(tx) => Query::on_sqlite(tx, &mut self.state, text),
+            TxInner::Postgres(tx) => Query::on_postgres(tx, &mut self.state, text),
         }
     }
 
@@ -386,6 +438,10 @@ impl Tx {
     }
 
     async fn commit(self) -> Result<(), StoreError> {
+        if self.state.is_broken {
+            self.roll_back().await;
+            return Err(StoreError::TransactionEnded);
+        }
         match self.inner {
             TxInner::Sqlite(tx) => tx.commit().await?,
             TxInner::Postgres(tx) => tx.commit().await?,

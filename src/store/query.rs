@@ -7,7 +7,7 @@ use sqlx::{Arguments, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use super::cells::Cell;
 use super::rows::{Kind, Rows, Shape, expanded, takes_rows};
-use super::{Bind, Record, StoreError};
+use super::{Bind, Record, StoreError, TxState};
 
 /// Built by `sql(…)`; bind the values in the order of the placeholders, then choose how to fetch.
 #[must_use]
@@ -16,7 +16,7 @@ pub struct Query<'c> {
     inner: Inner<'c>,
     /// The first value that an engine's encoding refused.
     refused: Option<sqlx::error::BoxDynError>,
-    conflicted: Option<&'c mut bool>,
+    state: Option<&'c mut TxState>,
 }
 
 enum Inner<'c> {
@@ -40,9 +40,12 @@ macro_rules! run {
         let Query {
             inner,
             refused,
-            conflicted,
+            state,
             ..
         } = $query;
+        if state.as_ref().is_some_and(|state| state.is_broken) {
+            return Err(StoreError::TransactionEnded);
+        }
         if let Some(error) = refused {
             return Err(sqlx::Error::Encode(error).into());
         }
@@ -66,7 +69,7 @@ macro_rules! run {
                 .await
                 .map(Fetched::Postgres),
         };
-        result.map_err(|error| noted(error.into(), conflicted))
+        result.map_err(|error| noted(error.into(), state))
     }};
 }
 
@@ -75,9 +78,10 @@ enum Fetched<S, P> {
     Postgres(P),
 }
 
-fn noted(error: StoreError, conflicted: Option<&mut bool>) -> StoreError {
-    if let Some(flag) = conflicted {
-        *flag |= error.is_conflict();
+fn noted(error: StoreError, state: Option<&mut TxState>) -> StoreError {
+    if let Some(state) = state {
+        state.is_broken = true;
+        state.has_conflicted |= error.is_conflict();
     }
     error
 }
@@ -94,33 +98,33 @@ fn postgres(text: &'static str, values: PgArguments) -> SqlxQuery<'static, Postg
 }
 
 impl<'c> Query<'c> {
-    fn new(literal: &'static str, inner: Inner<'c>, conflicted: Option<&'c mut bool>) -> Self {
+    fn new(literal: &'static str, inner: Inner<'c>, state: Option<&'c mut TxState>) -> Self {
         Self {
             literal,
             inner,
             refused: None,
-            conflicted,
+            state,
         }
     }
 
     pub(super) fn on_sqlite(
         connection: &'c mut SqliteConnection,
-        conflicted: &'c mut bool,
+        state: &'c mut TxState,
         literal: &'static str,
     ) -> Self {
         let target = SqliteTarget::Connection(connection);
         let inner = Inner::Sqlite(literal, SqliteArguments::default(), target);
-        Self::new(literal, inner, Some(conflicted))
+        Self::new(literal, inner, Some(state))
     }
 
     pub(super) fn on_postgres(
         connection: &'c mut PgConnection,
-        conflicted: &'c mut bool,
+        state: &'c mut TxState,
         literal: &'static str,
     ) -> Self {
         let target = PostgresTarget::Connection(connection);
         let inner = Inner::Postgres(literal, PgArguments::default(), target);
-        Self::new(literal, inner, Some(conflicted))
+        Self::new(literal, inner, Some(state))
     }
 
     pub(super) fn on_sqlite_pool(pool: &'c SqlitePool, literal: &'static str) -> Self {

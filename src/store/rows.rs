@@ -138,7 +138,15 @@ impl Template {
             Shape::Listed(slots) => slots * self.columns.len(),
             Shape::Json => 0,
         };
-        self.around(shift, list(self.place + shift, &self.columns, shape))
+        let text = self.around(shift, list(self.place + shift, &self.columns, shape));
+        // Otherwise SQLite keeps every page as it was before the statement, to undo the statement alone,
+        // which nobody wants: a transaction with a failed statement is rolled back.
+        for verb in ["INSERT INTO ", "UPDATE "] {
+            if let Some(rest) = text.strip_prefix(verb) {
+                return verb.replacen(' ', " OR ROLLBACK ", 1) + rest;
+            }
+        }
+        text
     }
 
     fn around(&self, shift: usize, batch: String) -> String {
@@ -215,7 +223,9 @@ fn list(count: usize, columns: &[(&str, Kind)], shape: Shape) -> String {
             });
             let row = format!("({})", vec!["?"; columns.len()].join(","));
             let list = vec![row; slots].join(",");
-            format!("(SELECT {named} FROM (VALUES {list}) LIMIT ${count})")
+            // A bare parameter would be looked at by the planner, and the statement prepared anew
+            // whenever another value is bound.
+            format!("(SELECT {named} FROM (VALUES {list}) LIMIT ${count} + 0)")
         }
     }
 }
@@ -301,12 +311,12 @@ mod tests {
     fn a_declaration_becomes_a_table_on_both_engines() {
         assert_eq!(
             expanded(LITERAL, Some(Shape::Listed(2))).text,
-            "INSERT INTO t (a, b, c) SELECT a, b, $6 FROM \
-             (SELECT column1 AS a, column2 AS b FROM (VALUES (?,?),(?,?)) LIMIT $5) AS r"
+            "INSERT OR ROLLBACK INTO t (a, b, c) SELECT a, b, $6 FROM \
+             (SELECT column1 AS a, column2 AS b FROM (VALUES (?,?),(?,?)) LIMIT $5 + 0) AS r"
         );
         assert_eq!(
             expanded(LITERAL, Some(Shape::Json)).text,
-            "INSERT INTO t (a, b, c) SELECT a, b, $2 FROM \
+            "INSERT OR ROLLBACK INTO t (a, b, c) SELECT a, b, $2 FROM \
              (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($1)) AS r"
         );
         assert_eq!(

@@ -9,8 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use super::bulk::{self, BulkRow};
 use super::bulk_sqlite;
 use super::{
-    BUSY_TIMEOUT, Db, POSTGRES_CONNECTIONS, POSTGRES_WAIT, StoreError, Tx, TxInner, migrate,
-    primary,
+    BUSY_TIMEOUT, Db, POSTGRES_CONNECTIONS, POSTGRES_WAIT, StoreError, Tx, TxInner, TxState,
+    migrate, primary,
 };
 
 /// Connections of a reader: more than a snapshot takes.
@@ -89,6 +89,7 @@ impl Db {
                 write: SqlitePoolOptions::new()
                     .max_connections(1)
                     .connect_lazy_with(options),
+                flusher: None,
             }
         } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             // Of several addresses the first: whoever wants a replica names it.
@@ -118,7 +119,7 @@ impl Db {
     /// [`StoreError`] of the engine.
     pub async fn snapshot(&self, readers: usize) -> Result<Vec<Reader>, StoreError> {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, .. } => {
                 // Nobody commits while the readers begin, so that all begin at the same state.
                 let pause = write.begin_with("BEGIN IMMEDIATE").await?;
                 let mut found = Vec::with_capacity(readers);
@@ -130,7 +131,7 @@ impl Db {
                         .await?;
                     found.push(Reader(Tx {
                         inner: TxInner::Sqlite(tx),
-                        conflicted: false,
+                        state: TxState::default(),
                     }));
                 }
                 pause.rollback().await?;
@@ -163,7 +164,7 @@ impl Db {
                     .map(|tx| {
                         Reader(Tx {
                             inner: TxInner::Postgres(tx),
-                            conflicted: false,
+                            state: TxState::default(),
                         })
                     })
                     .collect())

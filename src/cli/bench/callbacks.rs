@@ -129,6 +129,7 @@ pub async fn measure(url: &str, folder: &Path, size: Size) -> Result<Measured> {
     let mut bench = Bench::lay(url, folder, usize::from(size.lines)).await?;
     let measured_size = size.payments * size.rounds + WARM_UP;
     bench.add(size.few.max(measured_size), true).await?;
+    bench.settle().await?;
     let gateway = bench.gateway().await?;
     let cold_start = gateway.cold_start;
     let few = bench.rounds(size).await?;

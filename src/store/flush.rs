@@ -1,0 +1,124 @@
+//! Makes SQLite's commits durable beside the writer: while one transaction waits for the disk the next
+//! one runs, and one flush serves all that wait.
+//!
+//! SQLite appends a commit to its write-ahead log and, with `synchronous = NORMAL`, leaves it to the
+//! operating system. [`Db::write`](super::Db::write) returns only after the log was flushed, which is
+//! what `FULL` promises to the caller. Others may read a commit a moment before it is durable; whatever
+//! acts on what it read does so through a transaction of its own, whose flush covers all before it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::oneshot;
+
+use super::StoreError;
+
+type Answer = oneshot::Sender<Result<(), io::Error>>;
+
+/// What an earlier process left in the log is moved into the database file, which is flushed: after a
+/// disk failed, the log alone may look whole in memory only. Then the flusher starts.
+///
+/// # Errors
+/// [`StoreError`] when the file cannot be read or written.
+pub(super) async fn settle(database: &Path, write: &SqlitePool) -> Result<Flusher, StoreError> {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .execute(write)
+        .await?;
+    Flusher::start(database).map_err(StoreError::Flush)
+}
+
+/// A handle; the thread behind it ends with the last one.
+#[derive(Clone, Debug)]
+pub struct Flusher(mpsc::Sender<Answer>);
+
+impl Flusher {
+    /// For the log of this database file.
+    fn start(database: &Path) -> io::Result<Self> {
+        let mut path = database.as_os_str().to_owned();
+        path.push("-wal");
+        let (sender, receiver) = mpsc::channel();
+        let log = Log {
+            path: path.into(),
+            file: None,
+        };
+        thread::Builder::new()
+            .name("hocphi-flush".to_owned())
+            .spawn(move || run(log, &receiver))?;
+        Ok(Self(sender))
+    }
+
+    /// Returns when everything that was committed before the call is durable.
+    ///
+    /// # Errors
+    /// Of the disk. Nothing is durable any more then until a restart, which reads the log anew.
+    pub(super) async fn flushed(&self) -> io::Result<()> {
+        let (answer, flushed) = oneshot::channel();
+        let gone = || io::Error::other("the thread that flushes has ended");
+        self.0.send(answer).map_err(|_| gone())?;
+        flushed.await.map_err(|_| gone())?
+    }
+}
+
+fn run(mut log: Log, requests: &mpsc::Receiver<Answer>) {
+    // After a failure the system may take lost pages for written ones: no later flush proves anything.
+    let mut failed: Option<(io::ErrorKind, String)> = None;
+    while let Ok(first) = requests.recv() {
+        let waiting: Vec<Answer> = std::iter::once(first).chain(requests.try_iter()).collect();
+        if failed.is_none()
+            && let Err(error) = log.flush()
+        {
+            tracing::error!(%error, code = "database_disk_error", "the log cannot be flushed: restart when the disk is well");
+            failed = Some((error.kind(), error.to_string()));
+        }
+        for answer in waiting {
+            // Who asked may have been cancelled meanwhile.
+            let _ = answer.send(match &failed {
+                None => Ok(()),
+                Some((kind, message)) => Err(io::Error::new(*kind, message.clone())),
+            });
+        }
+    }
+}
+
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn flush(&mut self) -> io::Result<()> {
+        // SQLite removes the log when its last connection ends, having flushed the database itself,
+        // and makes a new one.
+        let there = match std::fs::metadata(&self.path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.file = None;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let file = match self.file.take() {
+            Some(file) if file.metadata()?.ino() == there.ino() => file,
+            _ => self.open()?,
+        };
+        file.sync_data()?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Opens the log and makes its name durable.
+    fn open(&self) -> io::Result<File> {
+        let file = File::open(&self.path)?;
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder)?.sync_all()?;
+        Ok(file)
+    }
+}
