@@ -94,9 +94,7 @@ impl<'a> Rest<'a> {
 
     fn text(&mut self) -> Option<Cow<'a, str>> {
         let inside = self.0.strip_prefix('"')?;
-        let end = inside
-            .bytes()
-            .position(|byte| byte == b'"' || byte == b'\\')?;
+        let end = memchr::memchr2(b'"', b'\\', inside.as_bytes())?;
         if inside.as_bytes()[end] == b'"' {
             self.0 = &inside[end + 1..];
             return Some(Cow::Borrowed(&inside[..end]));

@@ -23,7 +23,7 @@ use crate::clock::{Day, Instant};
 use crate::ids::SchoolId;
 use crate::store::{Db, Reader, StoreError, Tx};
 use store::Segment;
-use tally::{Facts, Known, Tally};
+use tally::{Facts, Known, Schools, Tally};
 
 /// Entries are cut into so many pieces a reader, so that none waits long for the last.
 const SEGMENTS_PER_READER: usize = 8;
@@ -118,23 +118,22 @@ pub async fn verify(
     let starts = starts(tx, &heads, keys, extent, &mut findings).await?;
     let stored = store::balances(tx).await?;
     let segments = segments(tx, &heads, &starts, at_once).await?;
+    let mut schools = Schools::default();
+    for head in &heads {
+        let known = Known {
+            keyed_from: head.keyed_from,
+            closings: closings
+                .get(&head.school_id)
+                .map_or_else(Vec::new, |events| {
+                    events.iter().map(period::Event::as_closing).collect()
+                }),
+        };
+        schools.add(head.school_id.to_string(), known);
+    }
     let facts = Arc::new(Facts {
         keys: keys.cloned(),
         blind: false,
-        schools: heads
-            .iter()
-            .map(|head| {
-                let known = Known {
-                    keyed_from: head.keyed_from,
-                    closings: closings
-                        .get(&head.school_id)
-                        .map_or_else(Vec::new, |events| {
-                            events.iter().map(period::Event::as_closing).collect()
-                        }),
-                };
-                (head.school_id.to_string(), known)
-            })
-            .collect(),
+        schools,
     });
     let (tally, mut readers) = scan(readers, segments, &facts).await?;
 
@@ -255,7 +254,7 @@ pub async fn read_through(mut readers: Vec<Reader>) -> Result<u64, StoreError> {
     let segments = segments(first.tx(), &heads, &HashMap::new(), at_once).await?;
     let facts = Arc::new(Facts {
         keys: None,
-        schools: HashMap::new(),
+        schools: Schools::default(),
         blind: true,
     });
     Ok(scan(readers, segments, &facts).await?.0.entries)

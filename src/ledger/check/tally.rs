@@ -7,6 +7,7 @@
 //! does not add up.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::super::chain::{self, ChainKey, ChainKeys, DigestBytes, EntrySeal, EntryText, Scheme};
@@ -19,18 +20,52 @@ use crate::store::BulkRow;
 /// More findings of one run are counted, not kept.
 const FINDINGS_MAX: usize = 10_000;
 
-/// What is known of the schools before their entries are read.
+/// What is known before entries are read.
 pub struct Facts {
     pub keys: Option<ChainKeys>,
-    pub schools: HashMap<String, Known>,
+    pub schools: Schools,
     /// Entries are counted, not looked at.
     pub blind: bool,
+}
+
+/// Schools by number.
+#[derive(Default)]
+pub struct Schools {
+    numbers: HashMap<String, usize, BuildHasherDefault<Folded>>,
+    known: Vec<Known>,
+}
+
+impl Schools {
+    pub fn add(&mut self, school: String, known: Known) {
+        self.numbers.insert(school, self.known.len());
+        self.known.push(known);
+    }
 }
 
 pub struct Known {
     pub keyed_from: i64,
     /// Last entry before, and the last closed day from then on; in order.
     pub closings: Vec<(i64, Option<Day>)>,
+}
+
+/// A hash of identifiers that costs a few nanoseconds; nobody outside chooses them.
+#[derive(Default)]
+pub struct Folded(u64);
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        for word in words.iter().chain([&last]) {
+            self.0 = (self.0 ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 ^= self.0 >> 32;
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Sums over the entries of one school.
@@ -96,10 +131,10 @@ pub struct Tally {
     pub lines: u64,
     pub unkeyed: u64,
     facts: Arc<Facts>,
-    places: HashMap<String, usize>,
-    sums: Vec<(String, Sums)>,
-    /// The school of the row before, which is often that of the next.
-    last: usize,
+    /// By number of the school.
+    sums: Vec<Sums>,
+    /// Of schools that have no head.
+    strangers: HashMap<String, Sums>,
     key: Option<Arc<ChainKey>>,
     findings: Vec<Finding>,
     room: Vec<u8>,
@@ -107,14 +142,15 @@ pub struct Tally {
 
 impl Tally {
     pub fn new(facts: Arc<Facts>) -> Self {
+        let mut sums = Vec::new();
+        sums.resize_with(facts.schools.known.len(), Sums::default);
         Self {
             entries: 0,
             lines: 0,
             unkeyed: 0,
             facts,
-            places: HashMap::new(),
-            sums: Vec::new(),
-            last: 0,
+            sums,
+            strangers: HashMap::new(),
             key: None,
             findings: Vec::new(),
             room: Vec::with_capacity(1024),
@@ -130,9 +166,10 @@ impl Tally {
         let (Some(school), Some(seq)) = (row.text(0), row.integer(1)) else {
             return self.find("?", None, "entry_unreadable", "không đọc được".into());
         };
+        let number = self.facts.schools.numbers.get(school).copied();
         let Some((entry, seal)) = read(row, school, seq) else {
             // Counted, so that the chain it breaks is looked at.
-            self.of(school).entries += 1;
+            self.of(number, school).entries += 1;
             return self.find(
                 school,
                 Some(seq),
@@ -140,9 +177,9 @@ impl Tally {
                 "không đọc được".into(),
             );
         };
-        self.prove(&entry, &seal);
+        self.prove(number, &entry, &seal);
         let (mut debit, mut credit) = (0_i128, 0_i128);
-        let sums = self.of(school);
+        let sums = self.of(number, school);
         sums.entries += 1;
         sums.last_seq = sums.last_seq.max(seq);
         sums.links = sums
@@ -177,51 +214,41 @@ impl Tally {
         }
     }
 
-    fn prove(&mut self, entry: &EntryText<'_>, seal: &EntrySeal<'_>) {
-        let facts = self.facts.clone();
-        let known = facts.schools.get(entry.school);
+    fn prove(&mut self, number: Option<usize>, entry: &EntryText<'_>, seal: &EntrySeal<'_>) {
+        let mut wrong: Option<(&'static str, String)> = None;
+        let known = number.and_then(|number| self.facts.schools.known.get(number));
         let digest = match seal.scheme {
             Scheme::Unkeyed => {
                 self.unkeyed += 1;
                 if known.is_some_and(|known| known.keyed_from > 0 && entry.seq >= known.keyed_from)
                 {
-                    self.find(
-                        entry.school,
-                        Some(entry.seq),
+                    wrong = Some((
                         "unkeyed_after_key",
                         "bút toán không có dấu khóa sau khi trường đã dùng khóa".into(),
-                    );
+                    ));
                 }
                 // The first version knew neither; the amount is proven by the lines.
                 chain::unkeyed_digest(&seal.previous, entry).filter(|_| entry.event_day.is_none())
             }
-            Scheme::Keyed(id) => {
-                let Some(keys) = &facts.keys else {
-                    return;
-                };
-                if self.key.as_ref().is_none_or(|key| key.id() != id) {
-                    self.key = keys.get(id);
+            Scheme::Keyed(id) => match &self.facts.keys {
+                None => Some(seal.digest),
+                Some(keys) => {
+                    if self.key.as_ref().is_none_or(|key| key.id() != id) {
+                        self.key = keys.get(id);
+                    }
+                    match &self.key {
+                        Some(key) => {
+                            let room = &mut self.room;
+                            Some(chain::keyed_digest(key, &seal.previous, entry, room))
+                        }
+                        None => {
+                            wrong = Some(("key_unknown", format!("dấu của khóa {id}")));
+                            Some(seal.digest)
+                        }
+                    }
                 }
-                let Some(key) = &self.key else {
-                    let detail = format!("dấu của khóa {id}");
-                    return self.find(entry.school, Some(entry.seq), "key_unknown", detail);
-                };
-                Some(chain::keyed_digest(
-                    key,
-                    &seal.previous,
-                    entry,
-                    &mut self.room,
-                ))
-            }
+            },
         };
-        if digest != Some(seal.digest) {
-            self.find(
-                entry.school,
-                Some(entry.seq),
-                "digest_differs",
-                "nội dung bút toán đã bị thay đổi".into(),
-            );
-        }
         let closed = known.and_then(|known| {
             let before = known
                 .closings
@@ -236,24 +263,24 @@ impl Tally {
                 "ghi vào kỳ đã khóa sổ".into(),
             );
         }
+        if let Some((code, detail)) = wrong {
+            self.find(entry.school, Some(entry.seq), code, detail);
+        }
+        if digest != Some(seal.digest) {
+            self.find(
+                entry.school,
+                Some(entry.seq),
+                "digest_differs",
+                "nội dung bút toán đã bị thay đổi".into(),
+            );
+        }
     }
 
-    fn of(&mut self, school: &str) -> &mut Sums {
-        if self
-            .sums
-            .get(self.last)
-            .is_none_or(|known| known.0 != school)
-        {
-            self.last = match self.places.get(school) {
-                Some(place) => *place,
-                None => {
-                    self.places.insert(school.to_owned(), self.sums.len());
-                    self.sums.push((school.to_owned(), Sums::default()));
-                    self.sums.len() - 1
-                }
-            };
+    fn of(&mut self, number: Option<usize>, school: &str) -> &mut Sums {
+        match number {
+            Some(number) => &mut self.sums[number],
+            None => self.strangers.entry(school.to_owned()).or_default(),
         }
-        &mut self.sums[self.last].1
     }
 
     fn find(&mut self, school: &str, seq: Option<i64>, code: &'static str, detail: String) {
@@ -271,8 +298,11 @@ impl Tally {
         self.entries += other.entries;
         self.lines += other.lines;
         self.unkeyed += other.unkeyed;
-        for (school, sums) in other.sums {
-            self.of(&school).merge(sums);
+        for (sums, more) in self.sums.iter_mut().zip(other.sums) {
+            sums.merge(more);
+        }
+        for (school, more) in other.strangers {
+            self.strangers.entry(school).or_default().merge(more);
         }
         self.findings.extend(other.findings);
     }
@@ -281,7 +311,13 @@ impl Tally {
     pub fn into_parts(mut self) -> (HashMap<String, Sums>, Vec<Finding>) {
         self.findings
             .sort_by(|one, other| (&one.school_id, one.seq).cmp(&(&other.school_id, other.seq)));
-        (self.sums.into_iter().collect(), self.findings)
+        let mut sums = self.strangers;
+        for (school, number) in &self.facts.schools.numbers {
+            if let Some(own) = self.sums.get_mut(*number) {
+                sums.insert(school.clone(), std::mem::take(own));
+            }
+        }
+        (sums, self.findings)
     }
 }
 
