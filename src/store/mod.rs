@@ -420,7 +420,8 @@ impl Tx {
 
     /// Makes every join of this transaction go by index. For small batches against large tables:
     /// PostgreSQL cannot know how few rows a `ROWS(…)` holds and would read whole tables for it,
-    /// the more willingly the fresher its statistics are missing. SQLite does so by itself.
+    /// the more willingly the fresher its statistics are missing. What every batch does alike is then
+    /// planned once a connection and not each time. SQLite does so by itself.
     ///
     /// # Errors
     /// [`StoreError`] of the engine.
@@ -429,7 +430,8 @@ impl Tx {
             self.sql(
                 "SELECT set_config('enable_hashjoin', 'off', TRUE),
                         set_config('enable_mergejoin', 'off', TRUE),
-                        set_config('enable_seqscan', 'off', TRUE)",
+                        set_config('enable_seqscan', 'off', TRUE),
+                        set_config('plan_cache_mode', 'force_generic_plan', TRUE)",
             )
             .run()
             .await?;
