@@ -50,7 +50,7 @@ pub use inquiry::{Debtor, Inquiry, InquiryAnswer, OpenBill};
 pub use money::Vnd;
 pub use notice::{Inbound, Notice, Notices, Reason, Rejection, Status, Verified};
 pub use outbound::{
-    Call, Checkout, Errand, Fault, Observation, Order, Reception, Refund, Reply, Retry,
+    Call, Checkout, Errand, Fault, Observation, Order, Reception, Refund, Reply, Retry, Transfer,
 };
 pub use profile::{
     Addresses, Capability, CredentialFault, CredentialKind, CredentialSpec, Naming, Need,

@@ -92,6 +92,9 @@ pub struct Observation {
     pub order_ref: Option<String>,
     pub amount: Option<Vnd>,
     pub currency: Option<String>,
+    /// Movements of money the reply lists, each a transaction of its own. Then they are what was paid,
+    /// and `amount` is only their sum.
+    pub transfers: Vec<Transfer>,
     /// Where to send the payer's browser, after a creation.
     pub redirect: Option<String>,
     /// VietQR text to show as a picture, after a creation.
@@ -101,6 +104,18 @@ pub struct Observation {
     /// The provider's own code, for the log and for support.
     pub code: Option<String>,
     pub message: Option<String>,
+}
+
+/// One movement of money towards us, as a reply lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The number under which a notice of the same movement comes.
+    pub transaction_id: String,
+    pub amount: Vnd,
+    pub currency: String,
+    /// Seconds since 1970 UTC.
+    pub occurred_at_unix: Option<i64>,
+    pub memo: Option<String>,
 }
 
 /// What became of our request.

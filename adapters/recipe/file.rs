@@ -393,6 +393,9 @@ pub(super) struct DirectionFile {
     pub(super) from: Names,
     pub(super) incoming: Vec<String>,
     pub(super) outgoing: Vec<String>,
+    /// Where nothing is said the sign of the amount decides.
+    #[serde(default)]
+    pub(super) optional: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -483,6 +486,10 @@ pub(super) struct ReplyFile {
     pub(super) proof: Vec<Spanned<ProofFile>>,
     pub(super) reception: Option<Spanned<ReceptionFile>>,
     pub(super) read: Option<Spanned<ReadingFile>>,
+    /// The path of a list of movements of money, where the reply tells them one by one.
+    pub(super) each: Option<String>,
+    /// How one of them is read; only those whose status is paid count.
+    pub(super) transfer: Option<Spanned<ReadingFile>>,
     #[serde(default)]
     pub(super) code: Names,
     #[serde(default)]

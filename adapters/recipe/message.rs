@@ -171,6 +171,24 @@ impl<'a> Message<'a> {
             .collect())
     }
 
+    /// [`items`](Self::items), none where nothing, null or no list stands.
+    ///
+    /// # Errors
+    /// [`Rejection`] when the list cannot be taken apart.
+    pub(super) fn items_if_any(
+        &self,
+        plans: &[LevelPlan],
+        list: usize,
+    ) -> Result<Vec<Result<Message<'a>, Rejection>>, Rejection> {
+        let plan = plans.get(list);
+        let parent = plan.and_then(|plan| self.levels.get(plan.parent?));
+        let field = plan.and_then(|plan| parent?.get(&plan.name));
+        match field.map(|field| field.value) {
+            Some(Value::Json(raw)) if raw.get().starts_with('[') => self.items(plans, list),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn level(&self, at: usize) -> Option<&Fields<'a>> {
         self.levels.get(at)
     }

@@ -371,6 +371,8 @@ pub(super) struct DirectionPlan {
     pub(super) from: Vec<Ref>,
     pub(super) incoming: Vec<String>,
     pub(super) outgoing: Vec<String>,
+    /// Where nothing is said the sign of the amount decides.
+    pub(super) optional: bool,
 }
 
 /// A message that tries the address.
@@ -506,6 +508,8 @@ pub(super) struct ReplyPlan {
     pub(super) proof_levels: usize,
     pub(super) proofs: Vec<ProofPlan>,
     pub(super) reading: ReadingPlan,
+    /// The level that is a list of movements, and how one of them is read.
+    pub(super) transfers: Option<(usize, ReadingPlan)>,
     pub(super) reception: Table<Reception>,
     pub(super) code: Vec<Ref>,
     pub(super) message: Vec<Ref>,

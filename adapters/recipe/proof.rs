@@ -159,13 +159,28 @@ impl ProofPlan {
                         header.is_some_and(|header| inbound.header(header).is_some())
                     })
             }
-            Self::Static { header, scheme, .. } => inbound
-                .header(header)
-                .is_some_and(|given| scheme.as_ref().is_none_or(|_| !given.is_empty())),
-            Self::Basic { .. } | Self::Bearer { .. } => inbound.header("authorization").is_some(),
+            Self::Static { header, scheme, .. } => inbound.header(header).is_some_and(|given| {
+                scheme
+                    .as_deref()
+                    .is_none_or(|scheme| is_of_scheme(given, scheme))
+            }),
+            Self::Basic { .. } => offers(inbound, "Basic"),
+            Self::Bearer { .. } => offers(inbound, "Bearer"),
             Self::Channel => true,
         }
     }
+}
+
+/// Several ways may share one header: its first word says which is meant.
+fn offers(inbound: &Inbound, scheme: &str) -> bool {
+    inbound
+        .header("authorization")
+        .is_some_and(|given| is_of_scheme(given, scheme))
+}
+
+fn is_of_scheme(given: &str, scheme: &str) -> bool {
+    let word = given.split_whitespace().next().unwrap_or_default();
+    word.eq_ignore_ascii_case(scheme)
 }
 
 impl Carrier {

@@ -61,10 +61,7 @@ impl ReadingPlan {
             currency: self.currency.read(message)?,
             status,
             remark,
-            occurred_at_unix: self.occurred_at.as_ref().and_then(|(name, format)| {
-                let text = message.text(std::slice::from_ref(name)).ok()??;
-                values::moment(&text, *format)
-            }),
+            occurred_at_unix: self.moment(message),
             memo: message.shown(&self.memo),
             account: message.shown(&self.account),
             bank_reference: message.shown(&self.bank_reference),
@@ -105,6 +102,13 @@ impl ReadingPlan {
         }
     }
 
+    /// When it happened; nothing where the provider does not say it plainly.
+    pub(super) fn moment(&self, message: &Message<'_>) -> Option<i64> {
+        let (name, format) = self.occurred_at.as_ref()?;
+        let text = message.text(std::slice::from_ref(name)).ok()??;
+        values::moment(&text, *format)
+    }
+
     pub(super) fn names_a_stranger(&self, message: &Message<'_>, secrets: Secrets<'_>) -> bool {
         self.merchant
             .as_ref()
@@ -125,8 +129,12 @@ impl ReadingPlan {
         message: &Message<'_>,
         amount: Option<Vnd>,
     ) -> Result<(Status, Option<Reason>), Rejection> {
-        let outgoing = match &self.direction {
-            Some(direction) => !direction.is_incoming(message)?,
+        let told = match &self.direction {
+            Some(direction) => direction.is_incoming(message)?,
+            None => None,
+        };
+        let outgoing = match told {
+            Some(incoming) => !incoming,
             None => amount.is_some_and(Vnd::is_negative),
         };
         if outgoing {
@@ -255,15 +263,20 @@ impl AmountPlan {
 }
 
 impl DirectionPlan {
-    fn is_incoming(&self, message: &Message<'_>) -> Result<bool, Rejection> {
-        let text = message
-            .text(&self.from)?
-            .ok_or_else(|| missing(&self.from))?;
+    /// `None` where it may be left out and is.
+    fn is_incoming(&self, message: &Message<'_>) -> Result<Option<bool>, Rejection> {
+        let Some(text) = message.text(&self.from)? else {
+            return if self.optional {
+                Ok(None)
+            } else {
+                Err(missing(&self.from))
+            };
+        };
         let among = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
         if among(&self.incoming) {
-            Ok(true)
+            Ok(Some(true))
         } else if among(&self.outgoing) {
-            Ok(false)
+            Ok(Some(false))
         } else {
             Err(malformed(format!(
                 "{} is not a direction",

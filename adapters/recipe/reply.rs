@@ -1,10 +1,11 @@
 //! Replies to requests of ours.
 
+use super::fields::malformed;
 use super::memo::Patterns;
 use super::message::{Message, Store};
 use super::plan::{Duplicates, ReplyPlan};
 use super::proof::{self, Means};
-use crate::contract::{Inbound, Observation, Reception, Rejection, Reply, Status};
+use crate::contract::{Inbound, Observation, Reception, Rejection, Reply, Status, Transfer};
 
 /// Header under which the status of a reply can be named in recipes.
 const STATUS_HEADER: &str = ":status";
@@ -30,6 +31,10 @@ impl ReplyPlan {
         message.open(source, &all, levels, levels.len(), &store)?;
         let claimed = self.reading.claims(&message, means.secrets, patterns);
         let reception = self.reception.find(&message)?.unwrap_or(Reception::Unclear);
+        let transfers = match reception {
+            Reception::Taken => self.transfers(&message, means, patterns)?,
+            _ => Vec::new(),
+        };
         let shown = |names| {
             message
                 .shown(names)
@@ -49,16 +54,66 @@ impl ReplyPlan {
                 Reception::Taken => claimed.status.unwrap_or(Status::Unknown),
                 _ => Status::Unknown,
             },
-            transaction_id: claimed.transaction_id,
+            // One movement alone is the payment.
+            transaction_id: claimed
+                .transaction_id
+                .or_else(|| match transfers.as_slice() {
+                    [only] => Some(only.transaction_id.clone()),
+                    _ => None,
+                }),
             order_ref: claimed.order_ref,
             amount: claimed.amount,
             currency: claimed.currency,
+            transfers,
             redirect: shown_address(header_or_shown(&self.redirect)),
             qr: header_or_shown(&self.qr),
             provider_order: header_or_shown(&self.provider_order),
             code: header_or_shown(&self.code),
             message: shown(&self.message),
         })
+    }
+}
+
+impl ReplyPlan {
+    /// # Errors
+    /// [`Rejection`] when there is a list of movements and one of them cannot be read: half of what
+    /// was paid is a wrong answer.
+    fn transfers(
+        &self,
+        message: &Message<'_>,
+        means: Means<'_>,
+        patterns: &Patterns,
+    ) -> Result<Vec<Transfer>, Rejection> {
+        let Some((list, reading)) = &self.transfers else {
+            return Ok(Vec::new());
+        };
+        let mut transfers = Vec::new();
+        for item in message.items_if_any(&self.levels, *list)? {
+            let item = item?;
+            let amount = match &reading.amount {
+                Some(plan) => plan.read(&item)?,
+                None => return Err(malformed("the recipe reads no amount of a transfer")),
+            };
+            let (status, _) = reading.status(&item, Some(amount))?;
+            // Without a table of states every movement in the list has happened.
+            if !matches!(
+                (status, &reading.status),
+                (Status::Paid, _) | (Status::Unknown, None)
+            ) {
+                continue;
+            }
+            let claimed = reading.claims(&item, means.secrets, patterns);
+            transfers.push(Transfer {
+                transaction_id: claimed
+                    .transaction_id
+                    .ok_or_else(|| malformed("a transfer has no number"))?,
+                amount,
+                currency: reading.currency.read(&item)?,
+                occurred_at_unix: reading.moment(&item),
+                memo: item.shown(&reading.memo),
+            });
+        }
+        Ok(transfers)
     }
 }
 

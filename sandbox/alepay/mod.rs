@@ -4,6 +4,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::{Value, json};
 
 use crate::digest::{hmac_sha256_hex, sha256_hex};
@@ -20,6 +23,9 @@ pub struct Alepay {
     token_key: String,
     checksum_key: String,
     book: Book,
+    /// Number of the payment that bears the code of its order, by order; the book says it once the
+    /// page was used.
+    first: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Alepay {
@@ -28,6 +34,7 @@ impl Alepay {
             token_key: token_key.to_owned(),
             checksum_key: checksum_key.to_owned(),
             book: Book::new(first_number),
+            first: Mutex::default(),
         }
     }
 
@@ -46,6 +53,20 @@ impl Alepay {
     fn signed(&self, mut message: Value) -> Value {
         message["signature"] = Value::from(self.sign(&message));
         message
+    }
+
+    /// The number of the payment that bears the code of its order.
+    fn first(&self, order: &Order, event: &Event) -> i64 {
+        if order.paid_number() > 0 {
+            return order.paid_number();
+        }
+        if event.outcome != Outcome::Paid {
+            return event.transaction;
+        }
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        *first
+            .entry(order.reference.clone())
+            .or_insert(event.transaction)
     }
 
     fn info(event: &Event, transaction: &str) -> Value {
@@ -267,6 +288,7 @@ impl Peer for Alepay {
             names_merchant: false,
             names_currency: true,
             signs: true,
+            signs_answers: true,
             batches: false,
             prelude: false,
             by_memo: false,
@@ -282,11 +304,12 @@ impl Peer for Alepay {
         RawRequest::post_json("", &self.signed(info))
     }
 
-    /// The order's own code where it was opened here: Alepay knows one transaction an order.
+    /// The code given when the order was made, which is also what a question answers; a second
+    /// payment of the same order is a transaction of its own.
     fn transaction_id(&self, event: &Event) -> String {
-        match event.echoed("transactionCode") {
-            Some(code) => code.to_owned(),
-            None => format!("ALE{}", event.transaction),
+        match self.book.order(&event.reference) {
+            Some(order) if event.transaction == self.first(&order, event) => order.handle,
+            _ => format!("ALE{}", event.transaction),
         }
     }
 
@@ -365,21 +388,7 @@ impl Peer for Alepay {
             let body = request.json().unwrap_or(Value::Null);
             return Served::answer(self.api(call, &body, base_url, now));
         }
-        let mut served = counter::serve(self, &counter, request, base_url, now)
-            .unwrap_or_else(|| Served::answer(RawResponse::text(404, "not found")));
-        for announced in &mut served.notices {
-            let paid = self.book.order(&announced.event.reference);
-            if let Some(order) =
-                paid.filter(|_| announced.event.echoed("transactionCode").is_none())
-            {
-                // A second payment of the order is a transaction of its own.
-                if announced.event.transaction == order.paid_number()
-                    || order.transactions.is_empty()
-                {
-                    announced.event.echo.push(("transactionCode", order.handle));
-                }
-            }
-        }
-        served
+        counter::serve(self, &counter, request, base_url, now)
+            .unwrap_or_else(|| Served::answer(RawResponse::text(404, "not found")))
     }
 }

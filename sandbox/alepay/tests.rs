@@ -72,6 +72,18 @@ fn an_order_is_made_paid_asked_about_and_refunded() {
         "one number in notice and query"
     );
     assert_eq!(info()["status"], "000");
+    let paid = &alepay.book().order("A1").unwrap().transactions[0];
+    let late = Event::paid("A1", 50_000, paid.number, paid.at);
+    assert_eq!(
+        alepay.transaction_id(&late),
+        code,
+        "told late, it is the same transaction"
+    );
+    assert_ne!(
+        alepay.transaction_id(&late.as_transaction(paid.number + 1)),
+        code,
+        "a second payment is another"
+    );
     alepay.book().levers().refunds = RefundFate::RefusedAfter(1);
     let refund =
         json!({"transactionCode": code, "merchantRefundCode": "R1", "refundAmount": 20_000});

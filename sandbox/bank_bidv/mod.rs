@@ -103,6 +103,7 @@ impl Peer for Bidv {
             names_merchant: true,
             names_currency: false,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: true,
             by_memo: false,

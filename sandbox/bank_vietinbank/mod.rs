@@ -184,6 +184,7 @@ impl Peer for VietinBank {
             names_merchant: true,
             names_currency: true,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: true,
             by_memo: false,

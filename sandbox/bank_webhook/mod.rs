@@ -1,5 +1,5 @@
 //! A bank's own credit webhook in the plainest signed form, as banks build one for a single customer:
-//! one JSON message a movement, HMAC-SHA256 of the body in a header.
+//! one JSON message a movement, HMAC-SHA256 of a stamp, a full stop and the body in a header.
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +68,7 @@ impl Peer for BankWebhook {
             names_merchant: true,
             names_currency: true,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: true,
@@ -91,8 +92,11 @@ impl Peer for BankWebhook {
             "time": moment::iso(event.at) + "+07:00",
         })
         .to_string();
-        let signature = hmac_sha256_hex(&self.secret, &body);
-        RawRequest::post("", "application/json", body).with_header("x-signature", signature)
+        let stamp = event.sent_at.to_string();
+        let signature = hmac_sha256_hex(&self.secret, &format!("{stamp}.{body}"));
+        RawRequest::post("", "application/json", body)
+            .with_header("x-timestamp", stamp)
+            .with_header("x-signature", signature)
     }
 
     fn transaction_id(&self, event: &Event) -> String {
@@ -112,6 +116,7 @@ impl Peer for BankWebhook {
                 "time",
             ],
         );
+        fields.push(Field::new(Place::Header, "x-timestamp"));
         fields.push(Field::new(Place::Body, "body"));
         fields
     }

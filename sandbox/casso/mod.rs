@@ -202,6 +202,7 @@ impl Peer for Casso {
             names_merchant: true,
             names_currency: false,
             signs: self.version == Version::V2,
+            signs_answers: false,
             batches: self.version == Version::V1,
             prelude: false,
             by_memo: true,

@@ -158,6 +158,7 @@ impl Peer for Momo {
             names_merchant: true,
             names_currency: false,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -290,6 +290,7 @@ impl Peer for NinePay {
             names_merchant: false,
             names_currency: true,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -132,8 +132,8 @@ impl Peer for OnePay {
             ("merchant", self.merchant.clone()),
             ("access_code", self.access_code.clone()),
             ("hash_code_hex", self.hash_code_hex.clone()),
-            ("user", self.user.clone()),
-            ("password", self.password.clone()),
+            ("query_user", self.user.clone()),
+            ("query_password", self.password.clone()),
         ]
     }
 
@@ -156,6 +156,7 @@ impl Peer for OnePay {
             names_merchant: true,
             names_currency: true,
             signs: true,
+            signs_answers: true,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -152,6 +152,7 @@ impl Peer for PayOs {
             names_merchant: true,
             names_currency: true,
             signs: true,
+            signs_answers: true,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -59,6 +59,9 @@ pub struct Abilities {
     /// A signature covers the fields of [`Peer::signed_fields`]; otherwise a credential alone proves
     /// who speaks, and whoever has it can say anything.
     pub signs: bool,
+    /// The answer to a question about an order is signed over its values; otherwise the connection
+    /// alone vouches for it.
+    pub signs_answers: bool,
     /// One call may report several movements, see [`Peer::batch`].
     pub batches: bool,
     /// The provider calls us once before the notice: for a token or a list of bills.

@@ -172,6 +172,7 @@ impl Peer for Feed {
             names_merchant: true,
             names_currency: false,
             signs: matches!(self.key, Key::Hmac(_)),
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: true,

@@ -256,6 +256,7 @@ impl Peer for SepayPg {
             names_merchant: false,
             names_currency: true,
             signs: false,
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -141,6 +141,7 @@ impl Peer for VietQrCallback {
             names_merchant: true,
             names_currency: false,
             signs: false,
+            signs_answers: false,
             batches: false,
             prelude: true,
             by_memo: true,

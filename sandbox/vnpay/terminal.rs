@@ -157,6 +157,7 @@ impl Peer for Terminal {
             names_merchant: true,
             names_currency: false,
             signs: true,
+            signs_answers: true,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -120,6 +120,7 @@ impl Peer for ZaloPay {
             names_merchant: true,
             names_currency: false,
             signs: true,
+            signs_answers: false,
             batches: false,
             prelude: false,
             by_memo: false,

@@ -30,7 +30,9 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists the providers, and the folders that were left out with the reason.
+    /// Lists the providers, and the folders that were left out with the reason. Shipped ones marked
+    /// experimental are off until the configuration file names them: `[adapters] experimental = ["pay2s"]`,
+    /// or `[{ name = "pay2s", from = "2026-12-01" }]` from that day on.
     List,
     /// Runs vectors; fails on a miss that is not marked ambiguous.
     Test {

@@ -222,6 +222,7 @@ async fn open(config: &Config) -> Result<App> {
         );
     }
     let seal = SealingKey::read_or_create(key_file, &ids)?;
+    let clock = Clock::node();
     let mut registry = match &config.adapters.directory {
         Some(folder) => Registry::load(folder),
         None => Registry::builtin(),
@@ -229,15 +230,20 @@ async fn open(config: &Config) -> Result<App> {
     for fault in registry.faults() {
         tracing::error!(%fault, "an adapter is disabled");
     }
-    for name in &config.adapters.experimental {
-        if !registry.switch_on(name) {
+    for experimental in &config.adapters.experimental {
+        let name = experimental.name();
+        if !experimental.is_on(clock.today()) {
+            tracing::warn!(adapter = name, "an experimental adapter is not on yet");
+        } else if registry.switch_on(name) {
+            tracing::warn!(adapter = name, "an experimental adapter is on");
+        } else {
             tracing::error!(adapter = name, "no such adapter to be switched on");
         }
     }
     let trust = Trust::new(config.adapters.mode, &registry);
     Ok(App::assemble(Parts {
         db,
-        clock: Clock::node(),
+        clock,
         ids,
         seal,
         http: HttpOut::new()?,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::clock::Day;
 use crate::payments::trust::Mode;
 
 /// Why a configuration cannot be used.
@@ -120,7 +121,39 @@ pub struct Adapters {
     /// `production` lets only adapters with a green conformance run carry payments.
     pub mode: Mode,
     /// Adapters marked experimental that may be used all the same.
-    pub experimental: Vec<String>,
+    pub experimental: Vec<Experimental>,
+}
+
+/// Somebody's word that an adapter without published ground may be used.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Experimental {
+    Named(String),
+    /// From the start of this day in Vietnam, `2026-12-01`; looked at when the program starts.
+    From(ExperimentalFrom),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentalFrom {
+    pub name: String,
+    pub from: Day,
+}
+
+impl Experimental {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Named(name) | Self::From(ExperimentalFrom { name, .. }) => name,
+        }
+    }
+
+    /// Whether it may be used on this day.
+    pub fn is_on(&self, today: Day) -> bool {
+        match self {
+            Self::Named(_) => true,
+            Self::From(dated) => dated.from <= today,
+        }
+    }
 }
 
 /// The certified transmission provider (T-VAN) that carries invoices to the tax authority.

@@ -22,7 +22,7 @@ use super::evidence_store::{self, EvidenceKind};
 use super::inquiry::{self, Found};
 use super::messages::Seen;
 use super::messages::store::Verdict;
-use super::pages::HandoverPage;
+use super::pages::{HandoverPage, ScanPage};
 use super::service::Started;
 use super::{receive, service, store};
 use crate::App;
@@ -50,7 +50,7 @@ pub fn provider_routes(app: App) -> Router {
 /// What payers' browsers call on their way to a provider and back.
 pub fn payer_routes() -> Router<Web> {
     Router::new()
-        .route("/b/{key}/pay/{connection_id}", post(pay))
+        .route("/b/{key}/pay/{connection_id}", post(pay).get(scan))
         .route("/return/{provider}/{connection_id}", get(came_back))
 }
 
@@ -403,6 +403,7 @@ async fn pay(
             fields,
             key,
         }),
+        Ok(Started::Scan) => Ok(Redirect::to(&format!("{bill}/pay/{id}")).into_response()),
         Ok(Started::Waiting) => Ok(Redirect::to(&format!("{bill}?from=return")).into_response()),
         Err(service::PayError::NoBill | service::PayError::NoConnection) => {
             Err(PageError::NotFound)
@@ -415,5 +416,30 @@ async fn pay(
             Ok(Redirect::to(&format!("{bill}?from=return")).into_response())
         }
         Err(error) => Err(PageError::Internal(format!("checkout: {error}"))),
+    }
+}
+
+/// The code of a payment that is under way; the bill when there is none any more.
+async fn scan(
+    State(app): State<App>,
+    Path((key, connection_id)): Path<(String, String)>,
+    shell: Shell,
+) -> Result<Response, PageError> {
+    let bill = Redirect::to(&format!("/b/{key}?from=return"));
+    let id = ConnectionId::new(connection_id);
+    let connection = app
+        .connections
+        .get(&app.db, &id, app.clock.now())
+        .await
+        .map_err(|error| PageError::Internal(format!("connection: {error}")))?
+        .ok_or(PageError::NotFound)?;
+    let open = service::open_code(&app, &key, &id).await?;
+    let shown = open.and_then(|open| {
+        let name = connection.display_name.clone();
+        ScanPage::new(shell, name, open.amount, open.text, key)
+    });
+    match shown {
+        Some(shown) => page(&shown),
+        None => Ok(bill.into_response()),
     }
 }

@@ -185,6 +185,9 @@ impl Planner<'_> {
         }
         let all_found = bills.len() == codes.len();
         match bills.as_slice() {
+            [bill] if all_found && self.is_held(bill) => {
+                Destination::Suspense(SuspenseReason::AmountDiffers, codes.to_vec())
+            }
             [_] if all_found => Destination::Bills(bills),
             // Several children in one transfer: settled unattended only when it adds up exactly.
             [_, _, ..] if all_found => {
@@ -216,6 +219,16 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether the bank agreed to report what is open of a bill and nothing else, and did not.
+    fn is_held(&self, bill: &BillId) -> bool {
+        let exact = matches!(
+            self.arrival.settlement,
+            Settlement::Exact | Settlement::ExactHeld
+        );
+        let bill = self.snapshot.bills.get(bill);
+        exact && bill.is_some_and(|bill| bill.outstanding() != self.arrival.notice.amount)
+    }
+
     fn is_open_here(&self, code: &str) -> bool {
         self.snapshot
             .codes
@@ -241,17 +254,30 @@ impl Planner<'_> {
                 applied_transaction: None,
             });
         }
-        let Destination::Bills(bills) = destination else {
-            return None;
+        let bills: Vec<&BillId> = match destination {
+            Destination::Bills(bills) => bills.iter().collect(),
+            // The bill is known, the money is not what it asks for.
+            Destination::Suspense(SuspenseReason::AmountDiffers, codes) => codes
+                .iter()
+                .filter_map(|code| self.snapshot.codes.get(code))
+                .map(|(_, bill)| bill)
+                .collect(),
+            Destination::Suspense(..) => return None,
         };
         let open: Vnd = bills
-            .iter()
+            .into_iter()
             .filter_map(|bill| self.snapshot.bills.get(bill))
             .map(BillView::outstanding)
             .sum();
+        let is_paid = open.is_zero();
         Some(OrderView {
-            amount: open,
-            state: if open.is_zero() {
+            // Of what is paid already the state decides, not the amount.
+            amount: if is_paid {
+                self.arrival.notice.amount
+            } else {
+                open
+            },
+            state: if is_paid {
                 OrderState::Paid
             } else {
                 OrderState::Open

@@ -63,6 +63,8 @@ pub enum Started {
         action: String,
         fields: Vec<(String, String)>,
     },
+    /// There is no page to go to: the payer scans a code that [`open_code`] shows.
+    Scan,
     /// The provider has not answered: it is being asked, and the bill shows what comes of it.
     Waiting,
 }
@@ -71,7 +73,7 @@ pub enum Started {
 #[derive(Clone, Debug)]
 enum Begun {
     /// A payment that the provider is waiting for already.
-    Open(String),
+    Open(Started),
     New(Box<FlowRow>, Checkout),
 }
 
@@ -119,8 +121,10 @@ pub async fn start_checkout(
             }
             let id = &chosen.connection_id;
             let still_open = now.plus_seconds(CHECKOUT_LEFT_SECONDS_MIN);
-            if let Some(address) = store::open_address(tx, &bill, id, amount, still_open).await? {
-                return Ok(Begun::Open(address));
+            match store::open_way(tx, &bill, id, amount, still_open).await? {
+                Some((Some(address), _)) => return Ok(Begun::Open(Started::Go(address))),
+                Some((None, Some(_))) => return Ok(Begun::Open(Started::Scan)),
+                Some((None, None)) | None => {}
             }
             let form = chosen.adapter.profile().order_ref;
             let expires_at = now.plus_seconds(CHECKOUT_TTL_MINUTES * 60);
@@ -166,7 +170,7 @@ pub async fn start_checkout(
         })
         .await?;
     match begun {
-        Begun::Open(address) => Ok(Started::Go(address)),
+        Begun::Open(started) => Ok(started),
         Begun::New(row, checkout) => {
             tracing::info!(
                 attempt.id = row.subject,
@@ -226,6 +230,7 @@ fn flow_of(
         next_at: flow.next_at,
         provider_ref: None,
         pay_address: None,
+        pay_qr: None,
         problem: None,
         ended_at: None,
     }
@@ -252,9 +257,32 @@ async fn go_on(
     let row = outbound::service::written_after_send(app, connection, row, &observed).await?;
     match (row.state, row.pay_address) {
         (State::Pending, Some(address)) => Ok(Started::Go(address)),
+        (State::Pending, None) if row.pay_qr.is_some() => Ok(Started::Scan),
         (State::Unknown, _) => Ok(Started::Waiting),
         (_, _) => Err(PayError::Refused(row.problem.unwrap_or_default())),
     }
+}
+
+/// A code to be scanned for a payment that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OpenCode {
+    /// What the code says.
+    pub text: String,
+    #[sqlx(try_from = "i64")]
+    pub amount: Vnd,
+}
+
+/// The code of the payment that is under way for a bill through a connection; nothing once it was
+/// paid, has failed or its time is up, or when the key opens no bill.
+///
+/// # Errors
+/// [`StoreError`] of the engine.
+pub async fn open_code(
+    app: &App,
+    key: &str,
+    connection_id: &ConnectionId,
+) -> Result<Option<OpenCode>, StoreError> {
+    store::open_code(&app.db, key, connection_id, app.clock.now()).await
 }
 
 /// Takes cash at the school's counter against a bill. `form_token` makes a repeated form one payment.

@@ -1,5 +1,6 @@
 //! Statements of checkout; those of posting are in `posting_store`.
 
+use super::service::OpenCode;
 use crate::clock::{Day, Instant};
 use crate::ids::{AttemptId, BillId, ConnectionId, SchoolId};
 use crate::money::Vnd;
@@ -80,34 +81,57 @@ pub(super) async fn insert_attempt(tx: &mut Tx, new: &NewAttempt) -> Result<(), 
     Ok(())
 }
 
-/// Where the payer of a payment that is under way goes: of the same bill, connection and amount, with
-/// time left until `open_at`.
-pub(super) async fn open_address(
+/// Where the payer of a payment that is under way goes, or what is scanned: of the same bill,
+/// connection and amount, with time left until `open_at`.
+pub(super) async fn open_way(
     tx: &mut Tx,
     bill: &PayableBill,
     connection: &ConnectionId,
     amount: Vnd,
     open_at: Instant,
-) -> Result<Option<String>, StoreError> {
-    let found: Option<(String,)> = tx
-        .sql(
-            "SELECT f.pay_address
-               FROM payment_attempt a
-               JOIN provider_flow f ON f.school_id = a.school_id AND f.kind = 'PAYMENT'
-                AND f.subject = a.attempt_id
-              WHERE a.school_id = $1 AND a.bill_id = $2 AND a.connection_id = $3 AND a.amount = $4
-                AND a.state = 'WAITING' AND f.state = 'PENDING' AND f.pay_address IS NOT NULL
-                AND f.expires_at > $5
-              ORDER BY a.attempt_id DESC LIMIT 1",
-        )
-        .bind(bill.school_id.clone())
-        .bind(bill.bill_id.clone())
-        .bind(connection.clone())
-        .bind(amount.get())
-        .bind(open_at)
-        .optional()
-        .await?;
-    Ok(found.map(|(address,)| address))
+) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+    tx.sql(
+        "SELECT f.pay_address, f.pay_qr
+           FROM payment_attempt a
+           JOIN provider_flow f ON f.school_id = a.school_id AND f.kind = 'PAYMENT'
+            AND f.subject = a.attempt_id
+          WHERE a.school_id = $1 AND a.bill_id = $2 AND a.connection_id = $3 AND a.amount = $4
+            AND a.state = 'WAITING' AND f.state = 'PENDING'
+            AND COALESCE(f.pay_address, f.pay_qr) IS NOT NULL AND f.expires_at > $5
+          ORDER BY a.attempt_id DESC LIMIT 1",
+    )
+    .bind(bill.school_id.clone())
+    .bind(bill.bill_id.clone())
+    .bind(connection.clone())
+    .bind(amount.get())
+    .bind(open_at)
+    .optional()
+    .await
+}
+
+/// The code of a payment that is under way for the bill behind a link token or a bill code.
+pub(super) async fn open_code(
+    db: &Db,
+    key: &str,
+    connection: &ConnectionId,
+    now: Instant,
+) -> Result<Option<OpenCode>, StoreError> {
+    db.sql(
+        "SELECT f.pay_qr AS text, a.amount
+           FROM fee_bill b
+           JOIN payment_attempt a ON a.school_id = b.school_id AND a.bill_id = b.bill_id
+           JOIN provider_flow f ON f.school_id = a.school_id AND f.kind = 'PAYMENT'
+            AND f.subject = a.attempt_id
+          WHERE (b.access_token = $1 OR b.bill_code = $1) AND a.connection_id = $2
+            AND a.state = 'WAITING' AND f.state = 'PENDING' AND f.pay_qr IS NOT NULL
+            AND f.pay_address IS NULL AND f.expires_at > $3
+          ORDER BY a.attempt_id DESC LIMIT 1",
+    )
+    .bind(key.to_owned())
+    .bind(connection.clone())
+    .bind(now)
+    .optional()
+    .await
 }
 
 /// The link token of the bill that an order of this school was made for.

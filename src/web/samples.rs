@@ -13,7 +13,7 @@ use crate::fees::pages::{BillPage, FindPage};
 use crate::payments::pages::{
     BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
     OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
-    SuspenseItemPage, SuspensePage,
+    ScanPage, SuspenseItemPage, SuspensePage,
 };
 use crate::refunds::pages::{NewRefundPage, RefundPage, RefundsPage};
 use crate::reports::pages::OfficePage;
@@ -37,6 +37,7 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("find", FindPage::samples(&visitor), &mut all);
     rendered("bill", BillPage::samples(&visitor), &mut all);
     rendered("handover", HandoverPage::samples(&visitor), &mut all);
+    rendered("scan", ScanPage::samples(&visitor), &mut all);
     rendered(
         "overview",
         OverviewPage::samples(&accountant("/ke-toan")),

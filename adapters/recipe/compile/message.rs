@@ -135,7 +135,8 @@ impl Compiler<'_> {
         } else {
             &own.inside
         };
-        let mut levels = self.levels(&place, inside, None);
+        let each = own.each.as_ref().or(model.each.as_ref());
+        let mut levels = self.levels(&place, inside, each.map(String::as_str));
         let proofs: Vec<_> = proof_files
             .iter()
             .filter_map(|proof| self.proof(proof, None, signatures, &mut levels))
@@ -144,6 +145,24 @@ impl Compiler<'_> {
         let reading = match own.read.as_ref().or(model.read.as_ref()) {
             Some(read) => self.reading_leniently(read, &mut levels)?,
             None => crate::recipe::plan::ReadingPlan::default(),
+        };
+        let transfer = own.transfer.as_ref().or(model.transfer.as_ref());
+        let transfers = match (each, transfer) {
+            (None, None) => None,
+            (Some(path), Some(transfer)) => {
+                let reading = self.reading_leniently(transfer, &mut levels)?;
+                if reading.amount.is_none() || reading.transaction_id.is_none() {
+                    self.wrong(
+                        &transfer.span(),
+                        "a transfer needs transaction_id and amount",
+                    );
+                }
+                Some((levels.level(path), reading))
+            }
+            _ => {
+                self.wrong(&place, "each and transfer belong together");
+                return None;
+            }
         };
         let file = reception.get_ref();
         let reception = self.table(
@@ -174,6 +193,7 @@ impl Compiler<'_> {
             proof_levels,
             proofs,
             reading,
+            transfers,
             reception,
             code,
             message,

@@ -111,6 +111,7 @@ impl Compiler<'_> {
                 from: levels.fields(direction.from.as_slice()),
                 incoming: direction.incoming.clone(),
                 outgoing: direction.outgoing.clone(),
+                optional: direction.optional,
             }),
             test: file.test.as_ref().map(|test| TestPlan {
                 from: levels.fields(test.from.as_slice()),

@@ -11,6 +11,7 @@ use hocphi_adapters::contract::{Naming, RefundSupport, Settlement};
 use hocphi_sandbox::peer::{ApiFault, NoticeLever, Outcome, Reading, faults};
 use tokio::task::JoinSet;
 
+use super::acks;
 use super::scene::{AMOUNT, Order, Scene};
 use super::store;
 
@@ -26,8 +27,9 @@ pub enum Verdict {
 }
 
 /// The behaviours in the order of the table; each is tried on the scene as the one before left it.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "genuine",
+    "answers as prescribed",
     "repeated x20 at once",
     "reordered",
     "delayed past the due day",
@@ -54,6 +56,7 @@ pub const NAMES: [&str; 21] = [
 pub async fn run(scene: &Scene, name: &str) -> Verdict {
     let tried = match name {
         "genuine" => genuine(scene).await,
+        "answers as prescribed" => acks::compare(scene).await,
         "repeated x20 at once" => repeated(scene).await,
         "reordered" => reordered(scene).await,
         "delayed past the due day" => delayed(scene).await,
@@ -88,11 +91,13 @@ pub async fn run(scene: &Scene, name: &str) -> Verdict {
 pub async fn trouble(scene: &Scene) -> Verdict {
     let tried = async {
         let order = scene.order().await?;
-        let reading = scene.tell(&scene.paid(&order)).await?;
+        let notice = scene.notice(&scene.paid(&order)).await?;
+        let answer = scene.send(&notice).await?;
         ensure!(
-            reading != Reading::Done,
+            scene.peer.reading(&answer) != Reading::Done,
             "the provider takes it for delivered although nothing is in the books"
         );
+        acks::compare_trouble(scene, &notice).await?;
         ensure!(scene.payments().await?.0 == 0, "something was posted");
         Ok(())
     };
@@ -145,6 +150,13 @@ async fn genuine(scene: &Scene) -> Tried {
     ensure!(reading == Reading::Done, "the provider will come again");
     must_be_paid(scene, &order).await?;
     must_have_come(scene, before, 1, AMOUNT).await?;
+    if order.is_scanned {
+        let (status, _) = scene.code_page(&order.bill).await?;
+        ensure!(
+            status == 303,
+            "the page of the code answers {status} after the payment"
+        );
+    }
     Ok(Some(()))
 }
 
@@ -248,7 +260,12 @@ async fn spoiled(scene: &Scene) -> Tried {
     }
     // A bank that asks first finds nothing to pay once a form of it was understood.
     if !understood || scene.capability().settlement != Settlement::Asked {
-        let answer = scene.send(&scene.notice(&event).await?).await?;
+        let again = if understood && scene.capability().inquiry {
+            notice
+        } else {
+            scene.notice(&event).await?
+        };
+        let answer = scene.send(&again).await?;
         ensure!(
             scene.peer.reading(&answer) == Reading::Done,
             "the genuine message is refused after forged ones"
@@ -314,17 +331,27 @@ async fn wrong_amount(scene: &Scene, amount: i64) -> Tried {
 }
 
 async fn unknown_order(scene: &Scene) -> Tried {
-    // A bank asks first, and does not go on with a customer nobody knows.
-    if scene.capability().settlement == Settlement::Asked {
-        return Ok(None);
-    }
     let before = scene.payments().await?;
     let reference = scene.peer.reference(987_654, scene.now());
     let nobody = Order {
         bill: String::new(),
         reference,
+        is_scanned: false,
     };
-    scene.tell(&scene.paid(&nobody)).await?;
+    let event = scene.paid(&nobody);
+    if scene.capability().inquiry {
+        ensure!(
+            scene.tell(&event).await.is_err(),
+            "a bank that asks first was told that somebody nobody knows owes money"
+        );
+        let reading = scene.tell_unasked(&event).await?;
+        ensure!(
+            reading != Reading::Done || scene.capability().settlement != Settlement::Asked,
+            "the bank was told to debit for nobody"
+        );
+    } else {
+        scene.tell(&event).await?;
+    }
     let (count, sum) = scene.payments().await?;
     // Either no money moved, or it is parked: the strike of the scene proves that it is nobody's.
     ensure!(
@@ -395,7 +422,12 @@ async fn two_transactions(scene: &Scene) -> Tried {
         );
         must_have_come(scene, before, 1, AMOUNT).await?;
     } else {
-        scene.tell(&second).await?;
+        // A bank that asks first would find nothing to pay; this one took the money all the same.
+        if scene.capability().inquiry {
+            scene.tell_unasked(&second).await?;
+        } else {
+            scene.tell(&second).await?;
+        }
         must_have_come(scene, before, 2, 2 * AMOUNT).await?;
     }
     must_be_paid(scene, &order).await?;
@@ -535,11 +567,14 @@ async fn query_answers_lost(scene: &Scene) -> Tried {
     let pressed = press(scene, &order).await;
     scene.peer.book().levers().notices.clear();
     pressed?;
-    scene.peer.book().levers().calls.extend([
-        Some(ApiFault::Unavailable),
-        Some(ApiFault::Garbled),
-        Some(ApiFault::WrongSignature),
-    ]);
+    // What nobody signs nobody can tell from the truth: there the connection vouches.
+    let last = if scene.peer.abilities().signs_answers {
+        ApiFault::WrongSignature
+    } else {
+        ApiFault::Garbled
+    };
+    let faults = [ApiFault::Unavailable, ApiFault::Garbled, last];
+    scene.peer.book().levers().calls.extend(faults.map(Some));
     follow(scene, 2_400).await?;
     scene.peer.book().levers().calls.clear();
     must_be_paid(scene, &order).await?;

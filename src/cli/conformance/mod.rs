@@ -2,6 +2,7 @@
 //! provider, through the real gateway. A green run is recorded with the digest of what was tried;
 //! without one a provider cannot be switched on in production.
 
+mod acks;
 mod cases;
 mod scene;
 mod store;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use hocphi::clock::{Clock, Instant};
 use hocphi::http_out::HttpOut;
 use hocphi::ids::{ConnectionId, Ids, SchoolId};
@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Order {
     pub bill: String,
     pub reference: String,
+    /// Its payer scans a code on a page of ours.
+    pub is_scanned: bool,
 }
 
 pub struct Scene {
@@ -46,6 +48,7 @@ pub struct Scene {
     pub adapter: Arc<dyn Adapter>,
     pub station: Arc<Station>,
     client: reqwest::Client,
+    gateway: String,
     address: String,
     bills: Vec<String>,
     next_bill: AtomicUsize,
@@ -112,6 +115,7 @@ impl Scene {
                 .redirect(reqwest::redirect::Policy::none())
                 .timeout(PATIENCE)
                 .build()?,
+            gateway,
             address,
             bills,
             next_bill: AtomicUsize::new(0),
@@ -217,9 +221,14 @@ impl Scene {
         let bill = self.bill()?;
         if self.capability().naming != Naming::Order {
             let reference = bill.clone();
-            return Ok(Order { bill, reference });
+            return Ok(Order {
+                bill,
+                reference,
+                is_scanned: false,
+            });
         }
         let started = start_checkout(&self.app, &bill, &self.connection_id(), "127.0.0.1").await?;
+        let is_scanned = started == Started::Scan;
         // The browser arrives there, so that the provider knows the order.
         match started {
             Started::Go(address) => {
@@ -237,12 +246,30 @@ impl Scene {
                     .send()
                     .await?;
             }
+            Started::Scan => {
+                let (status, shown) = self.code_page(&bill).await?;
+                ensure!(
+                    status == 200 && shown.contains("<svg") && shown.contains("data-live"),
+                    "the page of the code answers {status}: {shown}"
+                );
+            }
             Started::Waiting => bail!("the provider did not answer the creation"),
         }
         let (reference, _) = store::last_order(&self.app.db, &bill)
             .await?
             .context("the order of the checkout")?;
-        Ok(Order { bill, reference })
+        Ok(Order {
+            bill,
+            reference,
+            is_scanned,
+        })
+    }
+
+    /// Status and text of the page that shows a code to be scanned.
+    pub async fn code_page(&self, bill: &str) -> Result<(u16, String)> {
+        let address = format!("{}/b/{bill}/pay/{CONNECTION}", self.gateway);
+        let answer = self.client.get(address).send().await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
     }
 
     /// Money in for an order, as the provider will tell it.
@@ -272,6 +299,20 @@ impl Scene {
         let notice = self.notice(event).await?;
         let answer = self.send(&notice).await?;
         Ok(self.peer.reading(&answer))
+    }
+
+    /// [`tell`](Self::tell) without the call before it, as a clerk who keys a payment in makes it.
+    pub async fn tell_unasked(&self, event: &Event) -> Result<Reading> {
+        let answer = self.send(&self.unasked(event)).await?;
+        Ok(self.peer.reading(&answer))
+    }
+
+    /// [`notice`](Self::notice) without the call before it.
+    pub fn unasked(&self, event: &Event) -> RawRequest {
+        let mut event = event.clone();
+        event.sent_at = self.now();
+        event.bill = Some(event.reference.clone());
+        self.peer.notice(&event)
     }
 
     pub async fn send(&self, message: &RawRequest) -> Result<RawResponse> {

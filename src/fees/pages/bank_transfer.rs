@@ -41,7 +41,7 @@ pub fn of_bill(bill: &Bill) -> Option<BankTransfer> {
         initiation: None,
     })
     .ok()?;
-    let code = QRBuilder::new(payload.as_str()).ecl(ECL::M).build().ok()?;
+    let svg = qr_svg(&payload)?;
     Some(BankTransfer {
         bank_name: super::bank_name(&bill.bank_bin)
             .unwrap_or(&bill.bank_bin)
@@ -51,8 +51,14 @@ pub fn of_bill(bill: &Bill) -> Option<BankTransfer> {
         amount,
         memo,
         payload,
-        svg: svg(&code),
+        svg,
     })
+}
+
+/// A text as a code to be scanned, SVG without style or script; nothing when it is too long.
+pub fn qr_svg(text: &str) -> Option<String> {
+    let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
+    Some(svg(&code))
 }
 
 /// One path of unit squares, dark runs of a row joined; black on white in every colour scheme,

@@ -10,6 +10,7 @@ mod find;
 mod status;
 pub mod store;
 
+pub use bank_transfer::qr_svg;
 pub use banks::name as bank_name;
 pub use bill::{BillPage, LineView, sample_bill, sample_lines};
 pub use find::FindPage;

@@ -32,6 +32,8 @@ const GRACE_SECONDS: i64 = 120;
 /// A request may be under way for so long after its caller gave up.
 const SETTLES_SECONDS_MIN: i64 = 120;
 const PROBLEM_CHARACTERS_MAX: usize = 300;
+/// More fits into no code that a telephone reads from a screen.
+const QR_BYTES_MAX: usize = 1_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
@@ -218,6 +220,7 @@ pub async fn start_refund(app: &App, new: &NewRefund) -> Result<FlowRow, FlowErr
         next_at: Some(now),
         provider_ref: None,
         pay_address: None,
+        pay_qr: None,
         problem: None,
         ended_at: None,
     };
@@ -494,9 +497,16 @@ async fn posted(
     }
     let seen = match observation.status {
         Status::Pending | Status::Authorized | Status::Unknown | Status::Ignored => {
-            return (Seen::Pending, problem);
+            if observation.transfers.is_empty() {
+                return (Seen::Pending, problem);
+            }
+            Seen::Pending
         }
-        Status::Paid if observation.transaction_id.is_some() => Seen::Done,
+        Status::Paid
+            if observation.transaction_id.is_some() || !observation.transfers.is_empty() =>
+        {
+            Seen::Done
+        }
         Status::Failed => Seen::Failed,
         Status::Expired => Seen::Expired,
         Status::Paid | Status::Review | Status::Reversed | Status::Refunded => Seen::Held,
@@ -511,6 +521,33 @@ async fn posted(
             Some("the reply is about another order".into()),
         );
     }
+    for notice in notices(row, observation) {
+        let spare = receive::numbers(&notice);
+        let spare: Vec<&str> = spare.iter().map(String::as_str).collect();
+        let raw = masked_text(&app.seal, connection, raw, &spare);
+        let posted = receive::hand_in(app, connection, notice, raw).await;
+        tracing::info!(
+            flow.id = %row.flow_id, status = observation.status.code(),
+            outcome = posted.outcome.code(), "a payment was found by asking"
+        );
+        match posted.outcome {
+            Outcome::Accepted | Outcome::Repeated => {}
+            // What is in the books already is known by its number when the question is repeated.
+            Outcome::Temporary => {
+                return (Seen::NoAnswer, Some("the books could not take it".into()));
+            }
+            // The money is parked: a person says whose it is.
+            Outcome::AmountDiffers
+            | Outcome::UnknownOrder
+            | Outcome::Unusable
+            | Outcome::NotAuthentic => return (Seen::Held, problem),
+        }
+    }
+    (seen, problem)
+}
+
+/// The notices a reply stands for: one a movement where it lists them, else one of the order.
+fn notices(row: &FlowRow, observation: &Observation) -> Vec<Notice> {
     let notice = Notice {
         transaction_id: observation.transaction_id.clone(),
         order_ref: Some(row.order_ref.clone()),
@@ -526,23 +563,19 @@ async fn posted(
         bank_reference: None,
         merchant: None,
     };
-    let spare = receive::numbers(&notice);
-    let spare: Vec<&str> = spare.iter().map(String::as_str).collect();
-    let raw = masked_text(&app.seal, connection, raw, &spare);
-    let posted = receive::hand_in(app, connection, notice, raw).await;
-    tracing::info!(
-        flow.id = %row.flow_id, status = observation.status.code(),
-        outcome = posted.outcome.code(), "a payment was found by asking"
-    );
-    match posted.outcome {
-        Outcome::Accepted | Outcome::Repeated => (seen, problem),
-        Outcome::Temporary => (Seen::NoAnswer, Some("the books could not take it".into())),
-        // The money is parked: a person says whose it is.
-        Outcome::AmountDiffers
-        | Outcome::UnknownOrder
-        | Outcome::Unusable
-        | Outcome::NotAuthentic => (Seen::Held, problem),
+    if observation.transfers.is_empty() {
+        return vec![notice];
     }
+    let moved = observation.transfers.iter().map(|transfer| Notice {
+        transaction_id: Some(transfer.transaction_id.clone()),
+        amount: transfer.amount,
+        currency: transfer.currency.clone(),
+        status: Status::Paid,
+        occurred_at_unix: transfer.occurred_at_unix,
+        memo: transfer.memo.clone(),
+        ..notice.clone()
+    });
+    moved.collect()
 }
 
 fn told(observation: &Observation) -> Option<String> {
@@ -574,6 +607,10 @@ pub(in crate::payments) async fn written_after_send(
     if let Observed::Told(observation, _) = observed {
         row.provider_ref.clone_from(&observation.provider_order);
         row.pay_address.clone_from(&observation.redirect);
+        row.pay_qr = observation
+            .qr
+            .clone()
+            .filter(|text| text.len() <= QR_BYTES_MAX);
     }
     let written = save(app, row.clone()).await?;
     Ok(written.unwrap_or(row))

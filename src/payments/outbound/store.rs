@@ -34,6 +34,8 @@ pub struct FlowRow {
     pub provider_ref: Option<String>,
     /// Where the payer goes.
     pub pay_address: Option<String>,
+    /// What the payer scans where there is no page to go to.
+    pub pay_qr: Option<String>,
     /// What went wrong last, for people.
     pub problem: Option<String>,
     pub ended_at: Option<Instant>,
@@ -80,9 +82,9 @@ pub(in crate::payments) async fn insert(
             "INSERT INTO provider_flow
                     (school_id, flow_id, kind, subject, connection_id, order_ref, amount, request,
                      state, version, sends, asks, faults, created_at, expires_at, sent_at, next_at,
-                     leased_until, provider_ref, pay_address, problem)
+                     leased_until, provider_ref, pay_address, pay_qr, problem)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                     $19, $20, $21)
+                     $19, $20, $21, $22)
              ON CONFLICT (school_id, kind, subject) DO NOTHING",
         )
         .bind(row.school_id.clone())
@@ -105,6 +107,7 @@ pub(in crate::payments) async fn insert(
         .bind(leased_until)
         .bind(row.provider_ref.clone())
         .bind(row.pay_address.clone())
+        .bind(row.pay_qr.clone())
         .bind(row.problem.clone())
         .run()
         .await?;
@@ -118,8 +121,8 @@ pub(super) async fn save(tx: &mut Tx, row: &FlowRow) -> Result<bool, StoreError>
         .sql(
             "UPDATE provider_flow
                 SET state = $4, version = version + 1, sends = $5, asks = $6, faults = $7,
-                    sent_at = $8, next_at = $9, provider_ref = $10, pay_address = $11, problem = $12,
-                    ended_at = $13,
+                    sent_at = $8, next_at = $9, provider_ref = $10, pay_address = $11, pay_qr = $12,
+                    problem = $13, ended_at = $14,
                     leased_until = CASE WHEN $4 = 'SENT' THEN leased_until ELSE NULL END
               WHERE school_id = $1 AND flow_id = $2 AND version = $3",
         )
@@ -134,6 +137,7 @@ pub(super) async fn save(tx: &mut Tx, row: &FlowRow) -> Result<bool, StoreError>
         .bind(row.next_at)
         .bind(row.provider_ref.clone())
         .bind(row.pay_address.clone())
+        .bind(row.pay_qr.clone())
         .bind(row.problem.clone())
         .bind(row.ended_at)
         .run()
@@ -172,7 +176,7 @@ pub(super) async fn claim(
                  ORDER BY next_at LIMIT $3)
          RETURNING school_id, flow_id, kind, subject, connection_id, order_ref, amount, request,
                    state, version, sends, asks, faults, created_at, expires_at, sent_at, next_at,
-                   provider_ref, pay_address, problem, ended_at",
+                   provider_ref, pay_address, pay_qr, problem, ended_at",
         "UPDATE provider_flow SET leased_until = $2
           WHERE (school_id, flow_id) IN (
                 SELECT school_id, flow_id FROM provider_flow
@@ -182,7 +186,7 @@ pub(super) async fn claim(
                    FOR UPDATE SKIP LOCKED)
          RETURNING school_id, flow_id, kind, subject, connection_id, order_ref, amount, request,
                    state, version, sends, asks, faults, created_at, expires_at, sent_at, next_at,
-                   provider_ref, pay_address, problem, ended_at",
+                   provider_ref, pay_address, pay_qr, problem, ended_at",
     )
     .bind(now)
     .bind(leased_until)
@@ -204,7 +208,7 @@ pub async fn of_subject(
     db.sql(
         "SELECT school_id, flow_id, kind, subject, connection_id, order_ref, amount, request,
                 state, version, sends, asks, faults, created_at, expires_at, sent_at, next_at,
-                provider_ref, pay_address, problem, ended_at
+                provider_ref, pay_address, pay_qr, problem, ended_at
            FROM provider_flow WHERE school_id = $1 AND kind = $2 AND subject = $3",
     )
     .bind(school.clone())
@@ -223,7 +227,7 @@ pub(super) async fn of_order(
     db.sql(
         "SELECT school_id, flow_id, kind, subject, connection_id, order_ref, amount, request,
                 state, version, sends, asks, faults, created_at, expires_at, sent_at, next_at,
-                provider_ref, pay_address, problem, ended_at
+                provider_ref, pay_address, pay_qr, problem, ended_at
            FROM provider_flow
           WHERE school_id = $1 AND order_ref = $2 AND kind = 'PAYMENT'
           ORDER BY flow_id LIMIT 1",

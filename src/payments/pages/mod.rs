@@ -12,6 +12,7 @@ mod receipts;
 mod review;
 mod round_form;
 mod rounds;
+mod scan;
 pub mod store;
 mod suspense;
 mod suspense_item;
@@ -25,6 +26,7 @@ pub use overview::OverviewPage;
 pub use receipts::{ReceiptPage, ReceiptsPage};
 pub use review::{ReviewItemPage, ReviewPage};
 pub use rounds::{RoundPage, RoundsPage};
+pub use scan::ScanPage;
 pub use suspense::SuspensePage;
 pub use suspense_item::SuspenseItemPage;
 

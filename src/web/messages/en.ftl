@@ -491,6 +491,8 @@ refund-unknown-help = When the outcome is unknown, ask the bank or provider firs
 handover-title = Pay through { $name }
 handover-lead = Press the button to go to the provider. No money has moved yet.
 handover-back = Back to the bill
+scan-title = Scan the code to pay
+scan-note = Scan the code with your bank or wallet application. This page says so when the money has come.
 
 # ---- connections and messages as they came ----
 nav-connections = Connections

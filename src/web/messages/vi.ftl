@@ -491,6 +491,8 @@ refund-unknown-help = Khi chưa rõ kết quả, hãy hỏi ngân hàng hoặc n
 handover-title = Thanh toán qua { $name }
 handover-lead = Bấm nút để sang trang của nhà cung cấp. Chưa có khoản tiền nào được chuyển.
 handover-back = Quay lại phiếu
+scan-title = Quét mã để trả
+scan-note = Quét mã bằng ứng dụng ngân hàng hoặc ví. Trang này tự báo khi tiền đã về.
 
 # ---- kết nối và thông báo gốc ----
 nav-connections = Kết nối

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::program::{Said, hocphi, run};
 
+const PAYOS: &str = include_str!("../../../adapters/payos/adapter.toml");
 const VNPAY: &str = include_str!("../../../adapters/vnpay/adapter.toml");
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/province/units.csv");
 
@@ -24,18 +25,111 @@ fn recorded() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_provider_with_a_green_record_behaves_before_the_simulated_one() {
     let names = recorded();
-    assert!(names.len() >= 5, "{names:?}");
+    assert_eq!(names.len(), 14, "{names:?}");
     let arguments = ["adapters", "conformance"].map(str::to_owned);
     let said = run(hocphi(arguments.into_iter().chain(names.clone()))).await;
     assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
     for name in names {
         assert!(said.out.contains(&format!("{name} ")), "{}", said.out);
     }
-    assert!(
-        said.out.contains("pass  repeated x20 at once"),
-        "{}",
-        said.out
-    );
+    for case in ["repeated x20 at once", "answers as prescribed"] {
+        assert!(
+            said.out.contains(&format!("pass  {case}")),
+            "{case}: {}",
+            said.out
+        );
+    }
+}
+
+/// A provider whose answer is a code and no page: it is shown, scanned, and left when it is paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_without_a_page_leads_from_the_bill_to_paid() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("quet_ma");
+    std::fs::create_dir_all(&own).expect("a folder");
+    let redirect = "redirect = \"data.checkoutUrl\"\n";
+    assert!(PAYOS.contains(redirect));
+    let recipe = PAYOS
+        .replacen("name = \"payos\"", "name = \"quet_ma\"", 1)
+        .replacen(redirect, "", 1);
+    std::fs::write(own.join("adapter.toml"), recipe).expect("a description");
+    let said = run(hocphi([
+        "adapters".to_owned(),
+        "--adapters".to_owned(),
+        text(folder.path()),
+        "conformance".to_owned(),
+        "quet_ma".to_owned(),
+        "--against".to_owned(),
+        "payos".to_owned(),
+    ]))
+    .await;
+    assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
+    assert!(said.out.contains("pass  genuine"), "{}", said.out);
+}
+
+/// Off, on by the word of the configuration, off until the day it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_experimental_provider_is_on_when_the_configuration_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path();
+    let config = place.join("hocphi.toml");
+    let credentials = place.join("credentials.toml");
+    std::fs::write(
+        &credentials,
+        "client_id = \"C1\"\nsecret_key = \"SECRETSECRET\"\n",
+    )
+    .expect("credentials");
+    let words = |text: &[&str]| -> Vec<String> { text.iter().map(|w| (*w).to_owned()).collect() };
+    let database = format!("sqlite://{}/books.db", place.display());
+    let units = words(&["import", "units", "--database-url", &database, UNITS]);
+    let units = run(hocphi(units)).await;
+    assert_eq!(units.code, Some(0), "{}{}", units.out, units.err);
+    for (experimental, is_on) in [
+        ("", false),
+        ("experimental = [\"pay2s\"]", false),
+        ("experimental = [\"shopeepay\"]", true),
+        (
+            "experimental = [{ name = \"shopeepay\", from = \"2026-01-01\" }]",
+            true,
+        ),
+        (
+            "experimental = [{ name = \"shopeepay\", from = \"9998-01-01\" }]",
+            false,
+        ),
+    ] {
+        std::fs::write(
+            &config,
+            format!(
+                "[database]\nurl = \"{database}\"\n[secrets]\nmaster_key_file = \"{}/master.key\"\n\
+                 [adapters]\nmode = \"sandbox\"\n{experimental}\n",
+                place.display()
+            ),
+        )
+        .expect("a configuration");
+        let said = run(hocphi(words(&[
+            "connect",
+            "--config",
+            &text(&config),
+            "--school",
+            "TH-HS",
+            "--provider",
+            "shopeepay",
+            "--channel",
+            "wallet",
+            "--name",
+            "ShopeePay",
+            "--credentials",
+            &text(&credentials),
+        ])))
+        .await;
+        assert_eq!(
+            said.code == Some(0),
+            is_on,
+            "{experimental}: {}{}",
+            said.out,
+            said.err
+        );
+    }
 }
 
 /// A provider that nobody compiled in: written as a folder, proven against a simulated provider,
