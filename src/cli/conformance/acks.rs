@@ -213,7 +213,11 @@ fn is_so(answer: &RawResponse, Prescribed(from, to, body): Prescribed) -> bool {
                         Some(Value::String(text)) => {
                             text == wanted || (*wanted == "*" && !text.is_empty())
                         }
-                        Some(value) => value.to_string() == *wanted,
+                        Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+                        Some(Value::Number(number)) => number
+                            .as_i64()
+                            .is_some_and(|number| wanted.parse() == Ok(number)),
+                        Some(_) => false,
                     })
             }
         }
