@@ -14,6 +14,7 @@ use hocphi::config::Config;
 use hocphi::http_out::HttpOut;
 use hocphi::ids::Ids;
 use hocphi::invoices::jobs::{ExchangeHandler, IssueHandler, Step};
+use hocphi::invoices::life::jobs::{AllocatedHandler, RefundedHandler, SignHandler};
 use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::{Exchange, KeyRing};
 use hocphi::jobs::Runner;
@@ -183,23 +184,37 @@ pub fn start_jobs(
         wake: app.wake.clone(),
         stop: stop.clone(),
     };
+    let (ours, ring) = (app, KeyRing::default());
+    let (app, keys) = (|| ours.clone(), || ring.clone());
     let mut running = vec![
         runner.spawn(IssueHandler {
-            app: app.clone(),
-            keys: KeyRing::default(),
+            app: app(),
+            keys: keys(),
         }),
-        runner.spawn(CreditHandler { app: app.clone() }),
-        runner.spawn(ConfirmHandler { app: app.clone() }),
-        runner.spawn(SendHandler { app: app.clone() }),
-        hocphi::payments::outbound::jobs::spawn(app.clone(), stop),
+        runner.spawn(SignHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(RefundedHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(AllocatedHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(CreditHandler { app: app() }),
+        runner.spawn(ConfirmHandler { app: app() }),
+        runner.spawn(SendHandler { app: app() }),
+        hocphi::payments::outbound::jobs::spawn(app(), stop),
     ];
     if let Some(exchange) = exchange {
         let exchange = Arc::new(exchange);
         for step in [Step::Send, Step::Collect] {
             running.push(runner.spawn(ExchangeHandler {
-                app: app.clone(),
+                app: app(),
                 exchange: exchange.clone(),
-                outside: Arc::new(app.http.clone()),
+                outside: Arc::new(ours.http.clone()),
                 step,
             }));
         }

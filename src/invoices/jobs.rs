@@ -49,7 +49,7 @@ impl Handler for IssueHandler {
     }
 }
 
-fn failed(error: &InvoiceError) -> Outcome {
+pub(super) fn failed(error: &InvoiceError) -> Outcome {
     if error.may_pass() {
         Outcome::Failed(error.to_string())
     } else {

@@ -13,6 +13,7 @@ mod check_store;
 pub mod document;
 pub mod jobs;
 mod key_store;
+pub mod life;
 pub mod messages;
 pub mod receipt;
 mod receipt_store;
@@ -25,4 +26,4 @@ pub mod verify;
 pub mod words;
 pub mod xml;
 
-pub use store::InvoiceState;
+pub use store::{InvoiceKind, InvoiceState};

@@ -23,11 +23,29 @@ stored_as_text!(InvoiceState {
     Refused = "REFUSED",
 });
 
-/// A payment that may want an invoice, and the invoice it has already.
+/// What a new invoice is beside the others of its payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InvoiceKind {
+    Original,
+    Adjusting,
+    Replacing,
+}
+stored_as_text!(InvoiceKind {
+    Original = "ORIGINAL",
+    Adjusting = "ADJUSTING",
+    Replacing = "REPLACING",
+});
+
+/// What asks for a document: a payment, and the movement that brought money of it to further bill
+/// lines; nothing for the payment itself.
+pub type Wanted = (SchoolId, PaymentId, String);
+
+/// A payment that may want an invoice, and the invoice it has already for the same cause.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct PaymentRow {
     pub school_id: SchoolId,
     pub payment_id: PaymentId,
+    pub cause: String,
     pub channel: String,
     pub paid_at: Instant,
     pub paid_day: Day,
@@ -35,15 +53,14 @@ pub struct PaymentRow {
     pub state: Option<InvoiceState>,
 }
 
-pub async fn payments(
-    db: &Db,
-    wanted: &[(SchoolId, PaymentId)],
-) -> Result<Vec<PaymentRow>, StoreError> {
+pub async fn payments(db: &Db, wanted: &[Wanted]) -> Result<Vec<PaymentRow>, StoreError> {
     db.sql(
-        "SELECT p.school_id, p.payment_id, p.channel, p.paid_at, p.paid_day, i.invoice_id, i.state
-           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+        "SELECT p.school_id, p.payment_id, r.cause, p.channel, p.paid_at, p.paid_day, i.invoice_id,
+                i.state
+           FROM ROWS($1: school_id TEXT, payment_id TEXT, cause TEXT) AS r
            JOIN payment p ON p.school_id = r.school_id AND p.payment_id = r.payment_id
-           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id",
+           LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+                              AND i.cause = r.cause AND i.related_id IS NULL",
     )
     .bind(rows(wanted))
     .all()
@@ -75,6 +92,7 @@ pub struct AllocationRow {
     pub payer_address: Option<String>,
 }
 
+/// What no invoice documents yet.
 pub async fn allocations(
     db: &Db,
     payments: &[(SchoolId, PaymentId)],
@@ -92,6 +110,9 @@ pub async fn allocations(
            JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
            JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
                            AND l.line_no = a.line_no
+          WHERE NOT EXISTS (SELECT 1 FROM invoice_line n
+                             WHERE n.school_id = a.school_id AND n.payment_id = a.payment_id
+                               AND n.seq = a.seq)
           ORDER BY a.school_id, a.payment_id, a.seq",
     )
     .bind(rows(payments))
@@ -161,17 +182,18 @@ pub async fn advance_series(
     Ok(())
 }
 
-/// Payments of the batch that have an invoice by now, with it.
+/// What of the batch has an invoice by now, with it.
 pub async fn invoiced(
     tx: &mut Tx,
-    payments: &[(SchoolId, PaymentId)],
-) -> Result<Vec<(SchoolId, PaymentId, InvoiceId)>, StoreError> {
+    wanted: &[Wanted],
+) -> Result<Vec<(SchoolId, PaymentId, String, InvoiceId)>, StoreError> {
     tx.sql(
-        "SELECT i.school_id, i.payment_id, i.invoice_id
-           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
-           JOIN invoice i ON i.school_id = r.school_id AND i.payment_id = r.payment_id",
+        "SELECT i.school_id, i.payment_id, i.cause, i.invoice_id
+           FROM ROWS($1: school_id TEXT, payment_id TEXT, cause TEXT) AS r
+           JOIN invoice i ON i.school_id = r.school_id AND i.payment_id = r.payment_id
+                         AND i.cause = r.cause AND i.related_id IS NULL",
     )
-    .bind(rows(payments))
+    .bind(rows(wanted))
     .all()
     .await
 }
@@ -182,6 +204,7 @@ pub struct NewInvoice {
     pub school_id: SchoolId,
     pub invoice_id: InvoiceId,
     pub payment_id: PaymentId,
+    pub cause: String,
     pub document: super::document::Document,
     /// The allocations it documents.
     pub allocations: Vec<(i64, Vnd)>,
@@ -191,12 +214,12 @@ pub async fn insert(tx: &mut Tx, invoices: &[NewInvoice]) -> Result<(), StoreErr
     let added = tx
         .sql(
             "INSERT INTO invoice (school_id, invoice_id, form, symbol, number, format, payment_id,
-                                  state, issue_day, total, vat, lookup_code, document)
+                                  cause, state, issue_day, total, vat, lookup_code, document)
              SELECT school_id, invoice_id, form, symbol, number, format, payment_id,
-                    'NUMBERED', issue_day, total, vat, lookup_code, document
+                    cause, 'NUMBERED', issue_day, total, vat, lookup_code, document
                FROM ROWS($1: school_id TEXT, invoice_id TEXT, form TEXT, symbol TEXT, number BIGINT,
-                         format TEXT, payment_id TEXT, issue_day DAY, total BIGINT, vat BIGINT,
-                         lookup_code TEXT, document TEXT) AS r",
+                         format TEXT, payment_id TEXT, cause TEXT, issue_day DAY, total BIGINT,
+                         vat BIGINT, lookup_code TEXT, document TEXT) AS r",
         )
         .bind(rows(invoices.iter().map(|new| {
             let numbering = &new.document.numbering;
@@ -208,6 +231,7 @@ pub async fn insert(tx: &mut Tx, invoices: &[NewInvoice]) -> Result<(), StoreErr
                 numbering.number,
                 numbering.format,
                 &new.payment_id,
+                &new.cause,
                 numbering.issue_day,
                 new.document.total,
                 new.document.vat,
