@@ -10,6 +10,9 @@
 pub mod api;
 pub mod check;
 mod check_store;
+pub mod conversation;
+pub mod deadline;
+pub mod declarations;
 pub mod document;
 pub mod jobs;
 mod key_store;

@@ -34,6 +34,7 @@ use crate::App;
 use crate::fees::pages as fees;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
+use crate::invoices::life::pages as corrections;
 use crate::refunds::pages as refunds;
 use crate::reports::pages as reports;
 use crate::schools::pages as schools;
@@ -105,6 +106,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(payments::routes())
         .merge(payer_routes())
         .merge(refunds::routes())
+        .merge(corrections::routes())
         .merge(reports::routes())
         .merge(schools::routes())
         .route("/dang-nhap", get(sign_in::show).post(sign_in::sign_in))

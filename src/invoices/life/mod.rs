@@ -15,6 +15,7 @@
 pub mod content;
 pub mod jobs;
 pub mod movements;
+pub mod pages;
 pub mod rules;
 pub mod service;
 pub mod store;

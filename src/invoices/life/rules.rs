@@ -68,6 +68,8 @@ pub enum Refusal {
     NoAgreement,
     #[error("the form was used before for another correction")]
     FormUsed,
+    #[error("a refused invoice is mended in its words, not in its amounts")]
+    AmountsStay,
     #[error("only a refused invoice can be mended")]
     NotRefused(InvoiceState),
 }

@@ -363,7 +363,8 @@ pub async fn show(
 }
 
 /// Mends an invoice that the authority refused: the same number, signed and sent anew under a new
-/// message. Words may change, amounts may not: they are collected money.
+/// message. Words and rates may change, amounts may not: they are collected money. Of a refused
+/// correction the buyer alone may change.
 ///
 /// # Errors
 /// [`LifeError`]; nothing was changed.
@@ -397,31 +398,51 @@ pub async fn mend(
             if row.state != InvoiceState::Refused {
                 return Err(Refusal::NotRefused(row.state).into());
             }
-            let mut document = read_document(row)?;
-            if document.lines.len() != after.lines.len() && row.related_id.is_none() {
-                return Err(Refusal::OtherLines {
-                    expected: document.lines.len(),
-                    found: after.lines.len(),
-                }
-                .into());
+            let before = content_of(tx, &school, &chain).await?;
+            let amounts_stay = before.lines.len() == after.lines.len()
+                && before
+                    .lines
+                    .iter()
+                    .zip(&after.lines)
+                    .all(|(one, other)| one.seq == other.seq && one.amount == other.amount);
+            if !amounts_stay {
+                return Err(Refusal::AmountsStay.into());
             }
-            document.buyer = after.buyer.clone();
-            if row.related_id.is_none() {
-                for (line, said) in document.lines.iter_mut().zip(&after.lines) {
-                    line.name.clone_from(&said.name);
+            let refused = read_document(row)?;
+            // What a registration or a move of the school changed is said anew; number, day and form stay.
+            let heading = Heading {
+                numbering: Numbering {
+                    format: profile.format,
+                    ..refused.numbering.clone()
+                },
+                payment_method: refused.payment_method,
+                solution_provider: profile.solution_provider.clone(),
+                seller: profile.seller.clone(),
+                buyer: after.buyer.clone(),
+                trustee: profile.trustee.clone(),
+                related: refused.related.clone(),
+                bills: refused.bills.clone(),
+                lookup_code: refused.lookup_code.clone(),
+            };
+            let document = if row.related_id.is_none() {
+                replacing(heading, &refused, &before, &after).map_err(InvoiceError::from)?
+            } else {
+                // A correction keeps its lines: they are the difference that was decided.
+                Document {
+                    buyer: heading.buyer,
+                    seller: heading.seller,
+                    trustee: heading.trustee,
+                    solution_provider: heading.solution_provider,
+                    numbering: heading.numbering,
+                    ..refused.clone()
                 }
-            }
-            // What a registration or a move of the school changed.
-            document.seller = profile.seller.clone();
-            document.solution_provider.clone_from(&profile.solution_provider);
-            document.trustee = profile.trustee.clone();
-            document.numbering.format = profile.format;
+            };
             write_invoice(&document).map_err(InvoiceError::from)?;
             if !store::mend(tx, &school, &invoice, &document, &why).await? {
                 return Err(Refusal::NotRefused(row.state).into());
             }
             if row.related_id.is_some() {
-                let mut content = content_of(tx, &school, &chain).await?;
+                let mut content = before;
                 content.buyer = after.buyer.clone();
                 store::set_content(tx, &school, &invoice, &written(&content)).await?;
             }

@@ -3,13 +3,18 @@
 
 mod books;
 #[cfg(feature = "sandbox")]
+mod carriers;
+#[cfg(feature = "sandbox")]
 mod corpus;
+#[cfg(feature = "sandbox")]
+mod declarations;
 mod documents;
 #[cfg(feature = "sandbox")]
 mod exchange;
 mod held_keys;
 mod issuing;
 mod keys;
+mod life;
 mod messages;
 mod mutations;
 mod nodes;
