@@ -1,6 +1,7 @@
 //! Promises of invoices: what is signed verifies anywhere, what was changed is refused, numbers have
 //! no gap, and the tax authority is asked before anything is repeated.
 
+mod before_life;
 mod books;
 #[cfg(feature = "sandbox")]
 mod carriers;

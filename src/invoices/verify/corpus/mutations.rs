@@ -44,7 +44,7 @@ const ROWS: &[Row] = &[
     ("version.element", Old, "<NMua>", "<NMua><CCCDan>001185000001</CCCDan>"),
     ("version.element", Sales, "<NMua>", "<NMua><MTinh>19</MTinh>"),
     ("version.element", Old, "<TChat>1</TChat>", "<TChat>5</TChat>"),
-    ("version.element", Old, "<TSuat>10%</TSuat>", "<TSuat>CTTC</TSuat>"),
+    ("version.element", Old, "<TSuat>KCT</TSuat>", "<TSuat>CTTC</TSuat>"),
     ("version.period", Old, "<NLap>2024-11-25<", "<NLap>2026-11-23<"),
     ("version.period", Vat, "<NLap>2026-11-23<", "<NLap>2026-06-30<"),
 
