@@ -299,11 +299,25 @@ async fn holds_secrets(db: &Db) -> Result<bool> {
 fn exchange_of(tax: &hocphi::config::Tax) -> Result<Exchange> {
     let authorities = super::invoice::read_authorities(&tax.authority_certificates)?;
     Ok(Exchange {
-        first: line(&tax.name, &tax.carrier_url, &tax.token_file, &tax.sender, &tax.receiver)?,
+        first: line(
+            &tax.name,
+            &tax.carrier_url,
+            &tax.token_file,
+            &tax.sender,
+            &tax.receiver,
+        )?,
         others: tax
             .others
             .iter()
-            .map(|one| line(&one.name, &one.carrier_url, &one.token_file, &one.sender, &one.receiver))
+            .map(|one| {
+                line(
+                    &one.name,
+                    &one.carrier_url,
+                    &one.token_file,
+                    &one.sender,
+                    &one.receiver,
+                )
+            })
             .collect::<Result<_>>()?,
         authorities: authorities.into(),
     })

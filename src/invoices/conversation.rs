@@ -57,7 +57,10 @@ pub fn standing(request: Request, replies: &[Reply]) -> Standing {
             (_, Reply::Received { accepted: true, .. }) => received = true,
             (_, Reply::Received { reasons, .. }) => {
                 // A copy of what was taken already.
-                if reasons.iter().any(|reason| reason.code == DUPLICATE_MESSAGE) {
+                if reasons
+                    .iter()
+                    .any(|reason| reason.code == DUPLICATE_MESSAGE)
+                {
                     received = true;
                 } else {
                     first(&mut not_taken, refusal("999", reasons));
@@ -222,7 +225,10 @@ mod tests {
             vec![checked("1"), coded()],
             vec![received(Some("1000")), coded()],
         ] {
-            assert!(matches!(standing(Request::Code, &replies), Standing::Coded { .. }));
+            assert!(matches!(
+                standing(Request::Code, &replies),
+                Standing::Coded { .. }
+            ));
         }
     }
 
@@ -230,7 +236,10 @@ mod tests {
     fn a_copy_of_a_message_is_no_refusal_and_a_bad_one_is() {
         let copy = standing(Request::Code, &[received(Some("1002"))]);
         assert!(matches!(copy, Standing::Waiting { received: true, .. }));
-        assert_eq!(by(&standing(Request::Code, &[received(Some("1000"))])), "999");
+        assert_eq!(
+            by(&standing(Request::Code, &[received(Some("1000"))])),
+            "999"
+        );
         let both = standing(Request::Code, &[received(Some("1000")), received(None)]);
         assert!(matches!(both, Standing::Waiting { received: true, .. }));
     }
@@ -257,7 +266,10 @@ mod tests {
         );
         assert_eq!(by(&standing(Request::Register, &[admitted(false)])), "102");
         assert_eq!(
-            by(&standing(Request::Register, &[admitted(true), decided(false)])),
+            by(&standing(
+                Request::Register,
+                &[admitted(true), decided(false)]
+            )),
             "103"
         );
         assert!(matches!(

@@ -32,9 +32,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::App;
 use crate::fees::pages as fees;
+use crate::invoices::life::pages as corrections;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
-use crate::invoices::life::pages as corrections;
 use crate::refunds::pages as refunds;
 use crate::reports::pages as reports;
 use crate::schools::pages as schools;

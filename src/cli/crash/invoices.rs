@@ -60,7 +60,9 @@ pub async fn invoices(told: &Told) -> Result<Report> {
     let theirs = authority.accepted_all();
     compare(&mut report, &ours, &theirs, told.invoices);
     for refusal in authority.refusals() {
-        report.findings.push(format!("the authority refused {refusal}"));
+        report
+            .findings
+            .push(format!("the authority refused {refusal}"));
     }
     report.notes.push(format!(
         "authority: {} accepted, {} refused, {} answers lost, {} messages sent again",
@@ -124,15 +126,17 @@ fn compare(report: &mut Report, ours: &Books, theirs: &[AcceptedInvoice], wanted
             .insert(key.clone(), (invoice.total, invoice.code.clone()))
             .is_some()
         {
-            report.findings.push(format!("the authority has {key:?} twice"));
+            report
+                .findings
+                .push(format!("the authority has {key:?} twice"));
         }
     }
     for (key, figures) in ours {
         match found.remove(key) {
             Some(theirs) if theirs == *figures => {}
-            Some(theirs) => report
-                .findings
-                .push(format!("{key:?}: ours {figures:?}, the authority's {theirs:?}")),
+            Some(theirs) => report.findings.push(format!(
+                "{key:?}: ours {figures:?}, the authority's {theirs:?}"
+            )),
             None => report
                 .findings
                 .push(format!("{key:?} is not in the authority's books")),

@@ -70,7 +70,11 @@ pub fn run_watch(args: &WatchArgs) -> Result<ExitCode> {
         }
         let late = rows.iter().any(|row| row.nearness == Nearness::Late);
         if !args.json {
-            writeln!(out, "{} hóa đơn chưa được cơ quan thuế tiếp nhận", rows.len())?;
+            writeln!(
+                out,
+                "{} hóa đơn chưa được cơ quan thuế tiếp nhận",
+                rows.len()
+            )?;
         }
         app.db.close().await;
         Ok(if late {
@@ -298,8 +302,8 @@ pub struct RegisterArgs {
 /// Registers the school and its certificates with 01/ĐKTĐ-HĐĐT.
 pub fn run_register(args: &RegisterArgs) -> Result<ExitCode> {
     let name = args.people.display();
-    let text = std::fs::read_to_string(&args.people)
-        .with_context(|| format!("không đọc được {name}"))?;
+    let text =
+        std::fs::read_to_string(&args.people).with_context(|| format!("không đọc được {name}"))?;
     let people: People = toml::from_str(&text).with_context(|| format!("tệp {name}"))?;
     super::super::runtime()?.block_on(async {
         let app = args.place.open().await?;

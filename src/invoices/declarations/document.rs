@@ -233,7 +233,12 @@ impl Registration {
         fields::text(w, "MCQTQLy", &by.office_code, 5)?;
         fields::text(w, "TNDDPLuat", &people.representative, 50)?;
         fields::optional(w, "DTDDPLuat", people.representative_phone.as_deref(), 20)?;
-        fields::optional(w, "CCCDan", people.representative_personal_id.as_deref(), 12)?;
+        fields::optional(
+            w,
+            "CCCDan",
+            people.representative_personal_id.as_deref(),
+            12,
+        )?;
         fields::optional(w, "SHChieu", people.representative_passport.as_deref(), 20)?;
         if let Some(born) = people.representative_born {
             w.leaf("NSDDPLuat", &born.iso());
@@ -261,7 +266,11 @@ impl Registration {
         flags(
             w,
             "HTHDon",
-            &[("CMa", self.coded), ("KCMa", !self.coded), ("CMTMTTien", false)],
+            &[
+                ("CMa", self.coded),
+                ("KCMa", !self.coded),
+                ("CMTMTTien", false),
+            ],
         );
         // Through a transmission provider, every invoice in full: schools may neither link directly nor
         // send tables (NĐ 254/2026 art. 16).

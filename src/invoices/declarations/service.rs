@@ -295,7 +295,15 @@ async fn write(app: &App, new: New) -> Result<DeclarationId, StoreError> {
                 return Ok::<_, StoreError>(known);
             }
             store::insert(tx, &new).await?;
-            enqueue(tx, &ids, SEND, &new.school_id, &new.declaration_id, new.made_at).await?;
+            enqueue(
+                tx,
+                &ids,
+                SEND,
+                &new.school_id,
+                &new.declaration_id,
+                new.made_at,
+            )
+            .await?;
             Ok(new.declaration_id.clone())
         })
         .await?;
@@ -399,7 +407,9 @@ pub async fn send(
             let answers = read_answers(&receipt).unwrap_or_default();
             let replies: Vec<Reply> = answers.into_iter().map(|answer| answer.reply).collect();
             match standing(request, &replies) {
-                Standing::Refused { by: "999", reasons } => refuse(app, &row, "999", &reasons).await,
+                Standing::Refused { by: "999", reasons } => {
+                    refuse(app, &row, "999", &reasons).await
+                }
                 _ => sent(app, &row).await,
             }
         }
@@ -519,8 +529,17 @@ async fn judge(
             .iter()
             .filter_map(|verdict| {
                 let number = verdict.number.trim().parse().ok()?;
-                let word = if verdict.accepted { "ACCEPTED" } else { "REFUSED" };
-                Some((verdict.symbol.clone(), number, word, explain(&verdict.reasons)))
+                let word = if verdict.accepted {
+                    "ACCEPTED"
+                } else {
+                    "REFUSED"
+                };
+                Some((
+                    verdict.symbol.clone(),
+                    number,
+                    word,
+                    explain(&verdict.reasons),
+                ))
             })
             .collect(),
     };

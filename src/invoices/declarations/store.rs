@@ -121,9 +121,9 @@ pub async fn insert(tx: &mut Tx, new: &New) -> Result<(), StoreError> {
     .bind(new.made_at)
     .run()
     .await?;
-    let places = (1_i64..).zip(&new.invoices).map(|(place, (invoice, why))| {
-        (&new.school_id, &new.declaration_id, place, invoice, why)
-    });
+    let places = (1_i64..)
+        .zip(&new.invoices)
+        .map(|(place, (invoice, why))| (&new.school_id, &new.declaration_id, place, invoice, why));
     tx.sql(
         "INSERT INTO tax_declaration_invoice (school_id, declaration_id, place, invoice_id, why)
          SELECT school_id, declaration_id, place, invoice_id, why

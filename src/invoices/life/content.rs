@@ -244,7 +244,10 @@ mod tests {
     fn no_more_leaves_a_line_than_it_documents() {
         let before = content(&[(100, VatRate::NotSubject)]);
         assert_eq!(
-            before.less(&[(1, Vnd::new(40)), (1, Vnd::new(60))]).unwrap().total(),
+            before
+                .less(&[(1, Vnd::new(40)), (1, Vnd::new(60))])
+                .unwrap()
+                .total(),
             Vnd::ZERO
         );
         assert_eq!(before.less(&[(1, Vnd::new(101))]), None);

@@ -91,9 +91,18 @@ impl CorrectionsPage {
                 row(InvoiceKind::Adjusting, InvoiceState::Refused, 0),
             ],
             declarations: vec![
-                declaration(declarations::Kind::ErrorNotice, declarations::State::Accepted),
-                declaration(declarations::Kind::Registration, declarations::State::Admitted),
-                declaration(declarations::Kind::ErrorNotice, declarations::State::Refused),
+                declaration(
+                    declarations::Kind::ErrorNotice,
+                    declarations::State::Accepted,
+                ),
+                declaration(
+                    declarations::Kind::Registration,
+                    declarations::State::Admitted,
+                ),
+                declaration(
+                    declarations::Kind::ErrorNotice,
+                    declarations::State::Refused,
+                ),
             ],
             pager: Pager::default(),
         };
@@ -158,7 +167,11 @@ impl DeadlinesPage {
         let some = Self {
             shell: shell.clone(),
             rows: vec![
-                row(Nearness::Late, Some(InvoiceState::Signed), Some("no connection")),
+                row(
+                    Nearness::Late,
+                    Some(InvoiceState::Signed),
+                    Some("no connection"),
+                ),
                 row(Nearness::Today, Some(InvoiceState::Sent), None),
                 row(Nearness::Later, None, None),
             ],
@@ -518,10 +531,12 @@ async fn send(
     } else {
         match form.read(&shown.content) {
             Err(seq) => Problem::typed(language.t1("correct-line-unreadable", "line", seq)),
-            Ok(after) => match act(&web, &accountant, &page_shown.target, deed, after, &form).await? {
-                None => return Ok(Redirect::to("/ke-toan/corrections").into_response()),
-                Some(problem) => problem,
-            },
+            Ok(after) => {
+                match act(&web, &accountant, &page_shown.target, deed, after, &form).await? {
+                    None => return Ok(Redirect::to("/ke-toan/corrections").into_response()),
+                    Some(problem) => problem,
+                }
+            }
         }
     };
     let status = problem.status;
@@ -581,9 +596,9 @@ async fn act(
                 Err(DeclarationError::NotAccepted) => {
                     Err(LifeError::Refused(Refusal::NotAccepted(InvoiceState::Sent)))
                 }
-                Err(DeclarationError::NoKey) => Err(LifeError::Invoice(InvoiceError::NoKey(
-                    school.to_string(),
-                ))),
+                Err(DeclarationError::NoKey) => {
+                    Err(LifeError::Invoice(InvoiceError::NoKey(school.to_string())))
+                }
             }
         }
     };

@@ -115,9 +115,9 @@ pub fn may_correct(
             _ => Refusal::NotAccepted(current.state),
         });
     }
-    let adjusted = chain
-        .iter()
-        .filter(|link| link.kind == InvoiceKind::Adjusting && link.related.as_ref() == Some(target));
+    let adjusted = chain.iter().filter(|link| {
+        link.kind == InvoiceKind::Adjusting && link.related.as_ref() == Some(target)
+    });
     if ground == Ground::Law {
         return match method {
             Correction::Adjusting => Ok(()),
@@ -192,7 +192,10 @@ mod tests {
         use Correction::{Adjusting, Replacing};
         let error = Some(Ground::Error);
         let adjusted = [root(), link("a", InvoiceKind::Adjusting, Some("o"), error)];
-        assert_eq!(may_correct(&adjusted, &id("o"), Adjusting, Ground::Error), Ok(()));
+        assert_eq!(
+            may_correct(&adjusted, &id("o"), Adjusting, Ground::Error),
+            Ok(())
+        );
         assert_eq!(
             may_correct(&adjusted, &id("o"), Replacing, Ground::Error),
             Err(Refusal::BoundTo(Adjusting))
@@ -202,7 +205,10 @@ mod tests {
             may_correct(&replaced, &id("o"), Replacing, Ground::Error),
             Err(Refusal::Replaced)
         );
-        assert_eq!(may_correct(&replaced, &id("r"), Replacing, Ground::Error), Ok(()));
+        assert_eq!(
+            may_correct(&replaced, &id("r"), Replacing, Ground::Error),
+            Ok(())
+        );
         assert_eq!(
             may_correct(&replaced, &id("r"), Adjusting, Ground::Error),
             Err(Refusal::BoundTo(Replacing))
@@ -214,14 +220,20 @@ mod tests {
         use Correction::{Adjusting, Replacing};
         let (error, law) = (Some(Ground::Error), Some(Ground::Law));
         let replaced = [root(), link("r", InvoiceKind::Replacing, Some("o"), error)];
-        assert_eq!(may_correct(&replaced, &id("r"), Adjusting, Ground::Law), Ok(()));
+        assert_eq!(
+            may_correct(&replaced, &id("r"), Adjusting, Ground::Law),
+            Ok(())
+        );
         assert_eq!(
             may_correct(&replaced, &id("r"), Replacing, Ground::Law),
             Err(Refusal::LawAdjusts)
         );
         let refunded = [root(), link("a", InvoiceKind::Adjusting, Some("o"), law)];
         assert_eq!(first_method(&refunded), None);
-        assert_eq!(may_correct(&refunded, &id("o"), Adjusting, Ground::Error), Ok(()));
+        assert_eq!(
+            may_correct(&refunded, &id("o"), Adjusting, Ground::Error),
+            Ok(())
+        );
         assert_eq!(
             may_correct(&refunded, &id("o"), Replacing, Ground::Error),
             Err(Refusal::AdjustedSince)
@@ -248,7 +260,12 @@ mod tests {
                 _ => Refusal::Pending,
             };
             assert_eq!(
-                may_correct(&[root(), second], &id("r"), Correction::Replacing, Ground::Error),
+                may_correct(
+                    &[root(), second],
+                    &id("r"),
+                    Correction::Replacing,
+                    Ground::Error
+                ),
                 Err(expected)
             );
         }

@@ -123,8 +123,8 @@ impl Work {
             .iter()
             .find(|row| row.related_id.is_some() && row.cause == ask.cause)
         {
-            let same = known.kind == kind_of(ask.method)
-                && known.related_id.as_ref() == Some(&ask.target);
+            let same =
+                known.kind == kind_of(ask.method) && known.related_id.as_ref() == Some(&ask.target);
             return if same {
                 Ok(known.invoice_id.clone())
             } else {

@@ -232,15 +232,10 @@ pub async fn insert(tx: &mut Tx, new: &NewCorrection<'_>) -> Result<(), StoreErr
     .bind(new.made_at)
     .run()
     .await?;
-    let changes = new.changes.iter().map(|(seq, amount)| {
-        (
-            new.school_id,
-            new.invoice_id,
-            new.payment_id,
-            *seq,
-            *amount,
-        )
-    });
+    let changes = new
+        .changes
+        .iter()
+        .map(|(seq, amount)| (new.school_id, new.invoice_id, new.payment_id, *seq, *amount));
     tx.sql(
         "INSERT INTO invoice_change (school_id, invoice_id, payment_id, seq, amount)
          SELECT school_id, invoice_id, payment_id, seq, amount
@@ -412,10 +407,7 @@ pub struct CorrectionOf {
 }
 
 /// Payments of which a movement brought money to bill lines.
-pub async fn brought(
-    db: &Db,
-    moves: &[(SchoolId, MoveId)],
-) -> Result<Vec<Wanted>, StoreError> {
+pub async fn brought(db: &Db, moves: &[(SchoolId, MoveId)]) -> Result<Vec<Wanted>, StoreError> {
     db.sql(
         "SELECT DISTINCT a.school_id, a.payment_id, r.move_id
            FROM ROWS($1: school_id TEXT, move_id TEXT) AS r

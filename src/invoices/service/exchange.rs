@@ -274,7 +274,8 @@ async fn elsewhere(
     row: &ExchangeRow,
     request: Request,
 ) -> Result<Elsewhere, InvoiceError> {
-    for (message, carrier) in store::void_messages(&app.db, &row.school_id, &row.invoice_id).await? {
+    for (message, carrier) in store::void_messages(&app.db, &row.school_id, &row.invoice_id).await?
+    {
         let Some(line) = exchange.line(&carrier) else {
             return Ok(Elsewhere::Unknown(no_such_carrier(&carrier)));
         };
@@ -398,11 +399,7 @@ async fn outage(app: &App, row: &ExchangeRow, problem: String) -> Result<Progres
 }
 
 /// Writes down a first message, as one that may have arrived; `None` when somebody else did.
-async fn begin(
-    app: &App,
-    row: &ExchangeRow,
-    line: &Line,
-) -> Result<Option<Live>, InvoiceError> {
+async fn begin(app: &App, row: &ExchangeRow, line: &Line) -> Result<Option<Live>, InvoiceError> {
     let live = Live {
         message_id: message_id(&line.parties, app.ids.bytes()),
         carrier: line.name.clone(),

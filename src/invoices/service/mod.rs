@@ -9,10 +9,10 @@ mod keys;
 mod number;
 mod receipts;
 
-pub use exchange::{Exchange, HttpAnswer, Line, Outside, Progress, collect, send};
-pub(super) use exchange::{Trouble, ask, outage_pause, pause};
 pub(super) use batch::{Content, Task, sign_all};
 pub(super) use draft::{Profile, Profiles, WIDEST_NUMBER};
+pub use exchange::{Exchange, HttpAnswer, Line, Outside, Progress, collect, send};
+pub(super) use exchange::{Trouble, ask, outage_pause, pause};
 pub use issue::{Issued, issue, issue_wanted, sign_numbered};
 pub use keys::{KeyRing, ListedKey, Signers, install_key, list_keys, register_certificate};
 pub use receipts::{receipt_payments, receipt_wanted};

@@ -103,10 +103,7 @@ pub async fn receipt_wanted(
     Ok(in_order(payments, failed))
 }
 
-fn in_order(
-    payments: &[Wanted],
-    mut failed: Failed,
-) -> Vec<Result<(), InvoiceError>> {
+fn in_order(payments: &[Wanted], mut failed: Failed) -> Vec<Result<(), InvoiceError>> {
     payments
         .iter()
         .map(|payment| failed.remove(payment).map_or(Ok(()), Err))

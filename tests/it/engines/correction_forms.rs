@@ -55,7 +55,10 @@ async fn a_wrong_invoice_is_adjusted_by_a_form_once_and_then_only_that_way() {
         two_schools(&db).await.unwrap();
         let content = serde_json::to_string(&document()).unwrap();
         db.write("test.invoicing", async move |tx: &mut Tx| {
-            tx.sql("UPDATE invoice SET document = $1").bind(content.clone()).run().await?;
+            tx.sql("UPDATE invoice SET document = $1")
+                .bind(content.clone())
+                .run()
+                .await?;
             tx.sql("UPDATE school SET tax_code = $1 WHERE school_id = 's1'")
                 .bind(TAX_CODE)
                 .run()
@@ -91,11 +94,18 @@ async fn a_wrong_invoice_is_adjusted_by_a_form_once_and_then_only_that_way() {
         let cookie = session(&router, "kt1").await;
         let receipt = get(&router, "/ke-toan/receipts/pay1", &cookie).await.text;
         assert!(receipt.contains("/ke-toan/corrections/new?invoice=inv1"));
-        let form = async || get(&router, "/ke-toan/corrections/new?invoice=inv1", &cookie).await.text;
+        let form = async || {
+            get(&router, "/ke-toan/corrections/new?invoice=inv1", &cookie)
+                .await
+                .text
+        };
         let page = form().await;
         assert!(page.contains("1C26TAA-7") && page.contains("value=\"Đặng Văn Tư\""));
         for deed in ["NOTICE", "ADJUST", "REPLACE", "AUTHORITY"] {
-            assert!(page.contains(&format!("<option value=\"{deed}\"")), "{deed}");
+            assert!(
+                page.contains(&format!("<option value=\"{deed}\"")),
+                "{deed}"
+            );
         }
         let put = async |page: &str, deed: &str, why: &str, amount: &str| {
             let form = [

@@ -74,8 +74,15 @@ async fn an_outage_is_waited_for_however_long_and_the_watch_shows_it() {
         assert!(pauses.iter().all(|millis| *millis <= 300_000), "{pauses:?}");
         assert_eq!(scene.row().await.0, "SIGNED");
         // Ten hours after Monday morning's invoice, then on Tuesday and on Wednesday.
-        for (days, expected) in [(0, Nearness::Later), (1, Nearness::Today), (2, Nearness::Late)] {
-            scene.app.clock.set(start().plus_seconds(days * 86_400 + 36_000));
+        for (days, expected) in [
+            (0, Nearness::Later),
+            (1, Nearness::Today),
+            (2, Nearness::Late),
+        ] {
+            scene
+                .app
+                .clock
+                .set(start().plus_seconds(days * 86_400 + 36_000));
             let rows = watch(&scene.app, None, 10).await.unwrap();
             assert_eq!(rows.len(), 1);
             assert_eq!(rows[0].nearness, expected);
@@ -129,7 +136,10 @@ async fn what_may_have_arrived_stays_with_its_carrier_until_that_one_has_spoken(
         assert_eq!(scene.send().await, Progress::Done);
         assert_eq!(scene.client.posts.load(Ordering::SeqCst), 1);
         assert_eq!(scene.collect().await, Progress::Done);
-        assert_eq!((scene.row().await.0.as_str(), accepted(&scene)), ("CODED", 1));
+        assert_eq!(
+            (scene.row().await.0.as_str(), accepted(&scene)),
+            ("CODED", 1)
+        );
     }
 }
 
@@ -144,7 +154,11 @@ async fn what_never_arrived_is_sent_again_under_the_same_name() {
         let named = |scene: &Scene| {
             let db = scene.app.db.clone();
             async move {
-                let (id,): (String,) = db.sql("SELECT message_id FROM invoice").one().await.unwrap();
+                let (id,): (String,) = db
+                    .sql("SELECT message_id FROM invoice")
+                    .one()
+                    .await
+                    .unwrap();
                 id
             }
         };
@@ -168,7 +182,9 @@ async fn a_refused_copy_does_not_undo_what_another_carrier_brought() {
             .app
             .db
             .write("test.forget", async |tx: &mut Tx| {
-                tx.sql("UPDATE invoice_message SET state = 'VOID', why_void = 'x'").run().await?;
+                tx.sql("UPDATE invoice_message SET state = 'VOID', why_void = 'x'")
+                    .run()
+                    .await?;
                 tx.sql("UPDATE invoice SET state = 'SIGNED', message_id = NULL, sent_at = NULL")
                     .run()
                     .await
@@ -185,7 +201,10 @@ async fn a_refused_copy_does_not_undo_what_another_carrier_brought() {
         assert_eq!(scene.row().await.0, "SENT");
         scene.sandbox.tax().set_levers(Levers::default());
         assert_eq!(scene.collect().await, Progress::Done);
-        assert_eq!((scene.row().await.0.as_str(), accepted(&scene)), ("CODED", 1));
+        assert_eq!(
+            (scene.row().await.0.as_str(), accepted(&scene)),
+            ("CODED", 1)
+        );
     }
 }
 
@@ -199,7 +218,10 @@ async fn uncoded_invoices_are_taken_without_a_code() {
         let (state, code, coded, _) = scene.row().await;
         assert_eq!((state.as_str(), code, coded), ("CODED", None, None));
         assert_eq!(accepted(&scene), 1);
-        assert_eq!(hocphi::invoices::check::run(&scene.app.db).await.unwrap(), []);
+        assert_eq!(
+            hocphi::invoices::check::run(&scene.app.db).await.unwrap(),
+            []
+        );
     }
 }
 
@@ -247,12 +269,18 @@ async fn the_authority_takes_corrections_of_every_kind_and_mended_invoices() {
         assert_eq!(scene.row().await.0, "REFUSED");
         let mut better = content().await;
         better.buyer.name = Some("Trần Thị Đúng".into());
-        mend(&scene.app, &scene.school, &scene.invoice, better, "sai tên").await.unwrap();
+        mend(&scene.app, &scene.school, &scene.invoice, better, "sai tên")
+            .await
+            .unwrap();
         signed(&scene, &scene.invoice).await;
         assert_eq!(scene.send().await, Progress::Done);
         assert_eq!(scene.collect().await, Progress::Done);
         assert_eq!(scene.row().await.0, "CODED");
-        let states: Vec<String> = messages(&scene).await.into_iter().map(|row| row.0).collect();
+        let states: Vec<String> = messages(&scene)
+            .await
+            .into_iter()
+            .map(|row| row.0)
+            .collect();
         assert_eq!(states.iter().filter(|state| *state == "VOID").count(), 1);
 
         // Amounts, words alone, a price set by an authority.
@@ -277,13 +305,23 @@ async fn the_authority_takes_corrections_of_every_kind_and_mended_invoices() {
                 cause: form.into(),
                 by: "kt".into(),
             };
-            let made = correct(&scene.app, &keys, &scene.school, ask).await.unwrap();
+            let made = correct(&scene.app, &keys, &scene.school, ask)
+                .await
+                .unwrap();
             signed(&scene, &made).await;
             assert_eq!(scene.send_one(&made).await, Progress::Done);
             assert_eq!(scene.collect_one(&made).await, Progress::Done);
-            assert_eq!(state_of(&scene, &made).await, "CODED", "{:?}", scene.sandbox.tax().refusals());
+            assert_eq!(
+                state_of(&scene, &made).await,
+                "CODED",
+                "{:?}",
+                scene.sandbox.tax().refusals()
+            );
         }
         assert_eq!(accepted(&scene), 4);
-        assert_eq!(hocphi::invoices::check::run(&scene.app.db).await.unwrap(), []);
+        assert_eq!(
+            hocphi::invoices::check::run(&scene.app.db).await.unwrap(),
+            []
+        );
     }
 }

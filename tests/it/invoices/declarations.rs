@@ -61,7 +61,10 @@ fn people() -> People {
 
 fn notice(scene: &Scene, form: &str) -> NewNotice {
     NewNotice {
-        invoices: vec![(scene.invoice.clone(), "Sai tên người mua, đúng là Trần Thị Đúng".into())],
+        invoices: vec![(
+            scene.invoice.clone(),
+            "Sai tên người mua, đúng là Trần Thị Đúng".into(),
+        )],
         answers: None,
         request: form.into(),
         by: "kt".into(),
@@ -83,12 +86,17 @@ impl Scene {
     async fn declare(&self, id: &DeclarationId) -> (Progress, Progress) {
         let (app, exchange, client) = (&self.app, &self.exchange, &*self.client);
         let sent = send(app, exchange, client, &self.school, id).await.unwrap();
-        let got = collect(app, exchange, client, &self.school, id).await.unwrap();
+        let got = collect(app, exchange, client, &self.school, id)
+            .await
+            .unwrap();
         (sent, got)
     }
 
     async fn declaration(&self, id: &DeclarationId) -> store::Row {
-        store::find(&self.app.db, &self.school, id).await.unwrap().unwrap()
+        store::find(&self.app.db, &self.school, id)
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -104,18 +112,29 @@ fn outside_verifies(xml: &str, data: &str, issuer: &str) {
         file
     };
     let (file, issuer) = (write("declaration.xml", xml), write("ca.pem", issuer));
-    let changed = write("changed.xml", &xml.replacen("Thái Nguyên", "Thái Nguyen", 1));
+    let changed = write(
+        "changed.xml",
+        &xml.replacen("Thái Nguyên", "Thái Nguyen", 1),
+    );
     let verdict = |file: &Path| {
         std::process::Command::new("xmlsec1")
             .args(["--verify", "--id-attr:Id", data, "--id-attr:Id", "Object"])
-            .args(["--verification-time", "2026-11-23 09:30:00", "--trusted-pem"])
+            .args([
+                "--verification-time",
+                "2026-11-23 09:30:00",
+                "--trusted-pem",
+            ])
             .arg(&issuer)
             .arg(file)
             .output()
             .unwrap()
     };
     let output = verdict(&file);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!verdict(&changed).status.success());
 }
 
@@ -130,8 +149,12 @@ async fn a_notice_is_answered_for_each_invoice() {
         assert!(matches!(early, Err(DeclarationError::NotAccepted)));
         scene.send().await;
         scene.collect().await;
-        let made = notify(&scene.app, &keys, &scene.school, notice(&scene, "f1")).await.unwrap();
-        let again = notify(&scene.app, &keys, &scene.school, notice(&scene, "f1")).await.unwrap();
+        let made = notify(&scene.app, &keys, &scene.school, notice(&scene, "f1"))
+            .await
+            .unwrap();
+        let again = notify(&scene.app, &keys, &scene.school, notice(&scene, "f1"))
+            .await
+            .unwrap();
         assert_eq!(made, again);
         let xml = scene.declaration(&made).await.xml;
         assert!(xml.contains("<MSo>04/SS-HĐĐT</MSo>") && !xml.contains("<TCTBao>"));
@@ -149,7 +172,9 @@ async fn a_notice_is_answered_for_each_invoice() {
             refuse_next: 1,
             ..Levers::default()
         });
-        let second = notify(&scene.app, &keys, &scene.school, notice(&scene, "f2")).await.unwrap();
+        let second = notify(&scene.app, &keys, &scene.school, notice(&scene, "f2"))
+            .await
+            .unwrap();
         scene.declare(&second).await;
         let row = scene.declaration(&second).await;
         assert_eq!(row.state, store::State::Refused);
@@ -161,7 +186,10 @@ async fn a_notice_is_answered_for_each_invoice() {
             .all()
             .await
             .unwrap();
-        assert_eq!(verdicts, [("ACCEPTED".to_owned(),), ("REFUSED".to_owned(),)]);
+        assert_eq!(
+            verdicts,
+            [("ACCEPTED".to_owned(),), ("REFUSED".to_owned(),)]
+        );
     }
 }
 
@@ -178,7 +206,9 @@ async fn an_accepted_registration_enters_its_certificates_and_a_refused_one_does
             form: "2".into(),
         };
         scene.sandbox.tax().register(taxpayer.clone());
-        let wrong = register(&scene.app, &keys, &scene.school, registration("r1")).await.unwrap();
+        let wrong = register(&scene.app, &keys, &scene.school, registration("r1"))
+            .await
+            .unwrap();
         scene.declare(&wrong).await;
         let row = scene.declaration(&wrong).await;
         assert_eq!(row.state, store::State::Refused);
@@ -192,12 +222,16 @@ async fn an_accepted_registration_enters_its_certificates_and_a_refused_one_does
             refuse_next: 1,
             ..Levers::default()
         });
-        let refused = register(&scene.app, &keys, &scene.school, registration("r2")).await.unwrap();
+        let refused = register(&scene.app, &keys, &scene.school, registration("r2"))
+            .await
+            .unwrap();
         scene.declare(&refused).await;
         let why = scene.declaration(&refused).await.refusal.unwrap();
         assert!(why.starts_with("102: 3099"), "{why}");
 
-        let good = register(&scene.app, &keys, &scene.school, registration("r3")).await.unwrap();
+        let good = register(&scene.app, &keys, &scene.school, registration("r3"))
+            .await
+            .unwrap();
         let row = scene.declaration(&good).await;
         outside_verifies(&row.xml, "DLTKhai", &pki.root_pem);
         assert_eq!(scene.declare(&good).await, (Progress::Done, Progress::Done));

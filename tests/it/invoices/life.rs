@@ -59,7 +59,9 @@ async fn sign_all(app: &App, keys: &KeyRing) {
     }
     app.db
         .write("test.signed", async move |tx: &mut Tx| {
-            tx.sql("DELETE FROM job WHERE kind = 'invoice.sign'").run().await
+            tx.sql("DELETE FROM job WHERE kind = 'invoice.sign'")
+                .run()
+                .await
         })
         .await
         .unwrap();
@@ -110,14 +112,27 @@ async fn issued(db: Db) -> (App, KeyRing, SchoolId, InvoiceId) {
     install_key(&app, &school, &key(), &[]).await.unwrap();
     let keys = KeyRing::default();
     let paid = payment(&app, "s1", "p1", day(23)).await;
-    issue(&app, &keys, &[paid]).await.unwrap().remove(0).unwrap();
+    issue(&app, &keys, &[paid])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
     code_all(&app).await;
-    let (invoice,): (InvoiceId,) = app.db.sql("SELECT invoice_id FROM invoice").one().await.unwrap();
+    let (invoice,): (InvoiceId,) = app
+        .db
+        .sql("SELECT invoice_id FROM invoice")
+        .one()
+        .await
+        .unwrap();
     (app, keys, school, invoice)
 }
 
 async fn content(app: &App, school: &SchoolId, invoice: &InvoiceId) -> Content {
-    show(&app.db, school, invoice).await.unwrap().unwrap().content
+    show(&app.db, school, invoice)
+        .await
+        .unwrap()
+        .unwrap()
+        .content
 }
 
 fn ask(target: &InvoiceId, method: Correction, after: Content, form: &str) -> Ask {
@@ -207,7 +222,9 @@ async fn a_replacement_says_everything_and_is_itself_replaced() {
             let bad = ask(target, Correction::Adjusting, wrong_again.clone(), "f3");
             assert!(matches!(
                 correct(&app, &keys, &school, bad).await,
-                Err(LifeError::Refused(Refusal::Replaced | Refusal::BoundTo(Correction::Replacing)))
+                Err(LifeError::Refused(
+                    Refusal::Replaced | Refusal::BoundTo(Correction::Replacing)
+                ))
             ));
         }
         let second = ask(&first, Correction::Replacing, wrong_again, "f4");
@@ -259,7 +276,10 @@ async fn of_corrections_at_once_all_use_the_method_of_the_first() {
         let kinds: BTreeSet<&str> = found[1..].iter().map(|row| row.kind.as_str()).collect();
         assert_eq!(kinds.len(), 1, "{found:?}");
         let numbers: Vec<i64> = found.iter().map(|row| row.number).collect();
-        assert_eq!(numbers, (1..=i64::try_from(found.len()).unwrap()).collect::<Vec<_>>());
+        assert_eq!(
+            numbers,
+            (1..=i64::try_from(found.len()).unwrap()).collect::<Vec<_>>()
+        );
         sound(&app.db).await;
     }
 }
@@ -270,7 +290,9 @@ async fn a_refused_invoice_keeps_its_number_and_is_sent_again_mended() {
         let (app, keys, school, original) = issued(db).await;
         let text = "UPDATE invoice SET state = 'REFUSED', refusal = '3001: sai', coded_xml = NULL, authority_code = NULL, coded_at = NULL";
         app.db
-            .write("test.refuse", async move |tx: &mut Tx| tx.sql(text).run().await)
+            .write("test.refuse", async move |tx: &mut Tx| {
+                tx.sql(text).run().await
+            })
             .await
             .unwrap();
         let mut after = content(&app, &school, &original).await;
@@ -280,7 +302,9 @@ async fn a_refused_invoice_keeps_its_number_and_is_sent_again_mended() {
             Err(LifeError::Refused(Refusal::NotAccepted(_)))
         ));
         after.buyer.name = Some("Trần Thị Đúng".into());
-        mend(&app, &school, &original, after.clone(), "sai tên").await.unwrap();
+        mend(&app, &school, &original, after.clone(), "sai tên")
+            .await
+            .unwrap();
         sound(&app.db).await;
         assert!(matches!(
             mend(&app, &school, &original, after, "sai tên").await,
@@ -288,7 +312,10 @@ async fn a_refused_invoice_keeps_its_number_and_is_sent_again_mended() {
         ));
         sign_all(&app, &keys).await;
         let found = rows(&app.db).await;
-        assert_eq!((found.len(), found[0].number, found[0].state.as_str()), (1, 1, "SIGNED"));
+        assert_eq!(
+            (found.len(), found[0].number, found[0].state.as_str()),
+            (1, 1, "SIGNED")
+        );
         assert!(files(&app.db).await[0].contains("Trần Thị Đúng"));
         all_verify(&app.db).await;
     }
@@ -300,7 +327,13 @@ async fn a_refused_invoice_keeps_its_number_and_is_sent_again_mended() {
 async fn issuing(books: &Books) -> (App, KeyRing, SchoolId) {
     let school = SchoolId::new("a");
     let seal = SealingKey::from_bytes([1; 32]);
-    let app = App::tool(books.db.clone(), Clock::settable(NOW), Ids::from_system(), seal).unwrap();
+    let app = App::tool(
+        books.db.clone(),
+        Clock::settable(NOW),
+        Ids::from_system(),
+        seal,
+    )
+    .unwrap();
     app.db
         .write("test.invoicing", async move |tx: &mut Tx| {
             let first = Day::new(2026, 1, 1).unwrap();
@@ -347,7 +380,10 @@ async fn issue_all(app: &App, keys: &KeyRing) {
 async fn done(app: &App, kind: &'static str) {
     app.db
         .write("test.done", async move |tx: &mut Tx| {
-            tx.sql("DELETE FROM job WHERE kind = $1").bind(kind).run().await
+            tx.sql("DELETE FROM job WHERE kind = $1")
+                .bind(kind)
+                .run()
+                .await
         })
         .await
         .unwrap();
@@ -384,11 +420,18 @@ async fn paid_back(app: &App, school: &SchoolId, amount: i64, charge: Charge) ->
         detail: String::new(),
         by: "kt".into(),
     };
-    assert_eq!(advance(app, school, &refund, report).await.unwrap(), State::Done);
+    assert_eq!(
+        advance(app, school, &refund, report).await.unwrap(),
+        State::Done
+    );
     refund
 }
 
-async fn document_of(app: &App, school: &SchoolId, refund: &RefundId) -> (DocumentState, Option<String>) {
+async fn document_of(
+    app: &App,
+    school: &SchoolId,
+    refund: &RefundId,
+) -> (DocumentState, Option<String>) {
     let found = hocphi::refunds::store::refund(&app.db, school, refund)
         .await
         .unwrap()
@@ -401,7 +444,15 @@ async fn a_refund_ends_with_a_negative_invoice_however_often_each_step_runs() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books.bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000), ("SERVICE", 3, 500)]).await;
+        books
+            .bill(
+                "a",
+                "B1",
+                "p1",
+                1,
+                &[("TUITION", 2, 1_000), ("SERVICE", 3, 500)],
+            )
+            .await;
         books.post(books.credit("a", "t1", 1_500, &["B1"])).await;
         let refund = paid_back(&app, &school, 400, Charge::Falls).await;
         let of = subject(&app, "invoice.refunded").await;
@@ -417,18 +468,26 @@ async fn a_refund_ends_with_a_negative_invoice_however_often_each_step_runs() {
         }
         sign_all(&app, &keys).await;
         assert_eq!(step().await, Documented::NotYet);
-        assert_eq!(document_of(&app, &school, &refund).await, (DocumentState::Waiting, None));
+        assert_eq!(
+            document_of(&app, &school, &refund).await,
+            (DocumentState::Waiting, None)
+        );
         sound(&app.db).await;
 
         // The authority refuses the adjustment; a person mends it.
         let text = "UPDATE invoice SET state = 'REFUSED', refusal = 'sai' WHERE kind = 'ADJUSTING'";
         app.db
-            .write("test.refuse", async move |tx: &mut Tx| tx.sql(text).run().await)
+            .write("test.refuse", async move |tx: &mut Tx| {
+                tx.sql(text).run().await
+            })
             .await
             .unwrap();
         done(&app, "invoice.send").await;
         assert!(matches!(step().await, Documented::Stuck(_)));
-        assert_eq!(document_of(&app, &school, &refund).await.0, DocumentState::Failed);
+        assert_eq!(
+            document_of(&app, &school, &refund).await.0,
+            DocumentState::Failed
+        );
         let (adjusting,): (InvoiceId,) = app
             .db
             .sql("SELECT invoice_id FROM invoice WHERE kind = 'ADJUSTING'")
@@ -437,7 +496,9 @@ async fn a_refund_ends_with_a_negative_invoice_however_often_each_step_runs() {
             .unwrap();
         let mut after = content(&app, &school, &adjusting).await;
         after.buyer.name = Some("Nguyễn Thị Đúng".into());
-        mend(&app, &school, &adjusting, after, "sai tên").await.unwrap();
+        mend(&app, &school, &adjusting, after, "sai tên")
+            .await
+            .unwrap();
         sign_all(&app, &keys).await;
         code_all(&app).await;
 
@@ -450,7 +511,10 @@ async fn a_refund_ends_with_a_negative_invoice_however_often_each_step_runs() {
         );
         done(&app, "invoice.refunded").await;
         let found = rows(&app.db).await;
-        assert_eq!((found[1].kind.as_str(), found[1].total), ("ADJUSTING", -400));
+        assert_eq!(
+            (found[1].kind.as_str(), found[1].total),
+            ("ADJUSTING", -400)
+        );
         let file = files(&app.db).await.remove(1);
         assert!(file.contains("<LDDCTThe>08</LDDCTThe>") && file.contains("<TgTTTBSo>-400<"));
         all_verify(&app.db).await;
@@ -464,19 +528,31 @@ async fn money_taken_back_is_adjusted_and_what_was_never_documented_wants_nothin
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books.bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)]).await;
+        books
+            .bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)])
+            .await;
         books.post(books.credit("a", "t1", 1_000, &["B1"])).await;
         issue_all(&app, &keys).await;
         code_all(&app).await;
-        let (paid,): (PaymentId,) = app.db.sql("SELECT payment_id FROM payment").one().await.unwrap();
+        let (paid,): (PaymentId,) = app
+            .db
+            .sql("SELECT payment_id FROM payment")
+            .one()
+            .await
+            .unwrap();
         let asked = |request: &str| Asked {
             request: request.into(),
             by: "kt".into(),
             reason: "ngân hàng đòi lại".into(),
         };
-        undo_payment(&app, &school, &paid, None, false, asked("u1")).await.unwrap();
+        undo_payment(&app, &school, &paid, None, false, asked("u1"))
+            .await
+            .unwrap();
         let of = subject(&app, "invoice.refunded").await;
-        assert_eq!(refunded(&app, &keys, &school, &of).await.unwrap(), Documented::NotYet);
+        assert_eq!(
+            refunded(&app, &keys, &school, &of).await.unwrap(),
+            Documented::NotYet
+        );
         sign_all(&app, &keys).await;
         code_all(&app).await;
         assert_eq!(
@@ -497,7 +573,9 @@ async fn money_taken_back_is_adjusted_and_what_was_never_documented_wants_nothin
             .one()
             .await
             .unwrap();
-        undo_payment(&app, &school, &second, None, false, asked("u2")).await.unwrap();
+        undo_payment(&app, &school, &second, None, false, asked("u2"))
+            .await
+            .unwrap();
         issue_all(&app, &keys).await;
         let of = subject(&app, "invoice.refunded").await;
         assert!(matches!(
@@ -516,7 +594,9 @@ async fn credit_that_settles_another_bill_gets_an_invoice_of_its_own_once() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books.bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)]).await;
+        books
+            .bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)])
+            .await;
         books.post(books.credit("a", "t1", 1_300, &["B1"])).await;
         books.bill("a", "B2", "p1", 2, &[("TUITION", 2, 900)]).await;
         let asked = Asked {
@@ -524,10 +604,18 @@ async fn credit_that_settles_another_bill_gets_an_invoice_of_its_own_once() {
             by: "kt".into(),
             reason: "dùng ghi có".into(),
         };
-        use_credit(&app, &school, &BillId::new("B2"), None, asked).await.unwrap();
+        use_credit(&app, &school, &BillId::new("B2"), None, asked)
+            .await
+            .unwrap();
         let of = subject(&app, "invoice.allocated").await;
         let moves = [(school.clone(), of)];
-        let step = async || allocated(&app, &keys, &moves).await.unwrap().remove(0).unwrap();
+        let step = async || {
+            allocated(&app, &keys, &moves)
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap()
+        };
         assert!(!step().await, "the payment's own invoice comes first");
         assert_eq!(rows(&app.db).await.len(), 0);
         // Its own invoice documents all there is, so nothing is left for a second one.
@@ -546,12 +634,20 @@ async fn credit_that_settles_another_bill_gets_an_invoice_of_its_own_once() {
             by: "kt".into(),
             reason: "dùng ghi có".into(),
         };
-        let used = use_credit(&app, &school, &BillId::new("B3"), None, asked).await.unwrap();
+        let used = use_credit(&app, &school, &BillId::new("B3"), None, asked)
+            .await
+            .unwrap();
         assert_eq!(used.amount, Vnd::new(200));
         let of = subject(&app, "invoice.allocated").await;
         let moves = [(school.clone(), of.clone())];
         for _ in 0..3 {
-            assert!(allocated(&app, &keys, &moves).await.unwrap().remove(0).unwrap());
+            assert!(
+                allocated(&app, &keys, &moves)
+                    .await
+                    .unwrap()
+                    .remove(0)
+                    .unwrap()
+            );
         }
         done(&app, "invoice.allocated").await;
         let found = rows(&app.db).await;
@@ -586,12 +682,20 @@ async fn symbols_roll_over_at_the_turn_of_the_year_by_themselves() {
         let first = Day::new(2027, 1, 1).unwrap();
         app.clock.set(at("2026-12-31T23:58:00"));
         let before = payment(&app, "s1", "p1", last).await;
-        issue(&app, &keys, &[before]).await.unwrap().remove(0).unwrap();
+        issue(&app, &keys, &[before])
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap();
         // Collected in the old year and issued in the new one; then the first of the new year.
         app.clock.set(at("2027-01-01T00:01:00"));
         for (name, paid) in [("p2", last), ("p3", first), ("p4", first)] {
             let paid = payment(&app, "s1", name, paid).await;
-            issue(&app, &keys, &[paid]).await.unwrap().remove(0).unwrap();
+            issue(&app, &keys, &[paid])
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap();
         }
         code_all(&app).await;
         let (old,): (InvoiceId,) = app
@@ -603,9 +707,14 @@ async fn symbols_roll_over_at_the_turn_of_the_year_by_themselves() {
         // A correction of an invoice of the old year takes a number of the new one.
         let mut after = content(&app, &school, &old).await;
         after.lines[0].amount = Vnd::new(3_000_000);
-        correct(&app, &keys, &school, ask(&old, Correction::Adjusting, after, "f"))
-            .await
-            .unwrap();
+        correct(
+            &app,
+            &keys,
+            &school,
+            ask(&old, Correction::Adjusting, after, "f"),
+        )
+        .await
+        .unwrap();
         sign_all(&app, &keys).await;
         let found: Vec<(String, i64, Day)> = app
             .db

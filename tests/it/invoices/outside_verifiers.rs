@@ -108,7 +108,11 @@ fn java_accepts_what_we_sign_and_refuses_a_change() {
         .arg(write(folder.path(), "bare.xml", &file))
         .arg(write(folder.path(), "sales.xml", &signed(Form::Sales)))
         .arg(write(folder.path(), "message.xml", &in_a_message(&file)))
-        .args(corrections().into_iter().map(|(name, file)| write(folder.path(), name, &file)))
+        .args(
+            corrections()
+                .into_iter()
+                .map(|(name, file)| write(folder.path(), name, &file)),
+        )
         .arg(write(folder.path(), "changed.xml", &altered(&file)))
         .output()
         .unwrap();
