@@ -20,7 +20,7 @@ pub(super) struct Invoice {
     /// Whole đồng.
     pub total: i64,
     /// The invoice that it adjusts or replaces.
-    pub corrects: Option<Corrects>,
+    pub corrects: Option<Box<Corrects>>,
 }
 
 /// `TTHDLQuan`.
@@ -134,13 +134,13 @@ impl Check {
         }
         self.invoice.corrects = child(general, "TTHDLQuan").map(|of| {
             let text = |name| text_at(of, name).unwrap_or_default();
-            Corrects {
+            Box::new(Corrects {
                 nature: text("TCHDon"),
                 form: text("KHMSHDCLQuan"),
                 symbol: text("KHHDCLQuan"),
                 number: text("SHDCLQuan").parse().unwrap_or(0),
                 reason: text_at(of, "LDDCTThe"),
-            }
+            })
         });
         match text("SHDon").parse::<u32>() {
             Ok(number @ 1..=99_999_999) => self.invoice.number = number,

@@ -108,6 +108,10 @@ pub struct Registration {
 }
 
 /// Either declaration, as it is stored.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never in a collection"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "declaration", rename_all = "snake_case")]
 pub enum Declaration {

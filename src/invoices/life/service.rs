@@ -20,6 +20,10 @@ use crate::money::Vnd;
 use crate::store::{Db, StoreError, Tx};
 
 /// What is to be said instead.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never in a collection"
+)]
 #[derive(Clone, Debug)]
 pub enum After {
     /// The whole content as it should be.

@@ -280,12 +280,12 @@ async fn elsewhere(
             return Ok(Elsewhere::Unknown(no_such_carrier(&carrier)));
         };
         match ask(line, outside, &message).await {
-            Ok(Some(replies)) => match standing(request, &replies) {
-                found @ (Standing::Coded { .. } | Standing::Taken) => {
+            Ok(Some(replies)) => {
+                let found = standing(request, &replies);
+                if matches!(found, Standing::Coded { .. } | Standing::Taken) {
                     return Ok(Elsewhere::Stands(found));
                 }
-                _ => {}
-            },
+            }
             Ok(None) => {}
             Err(Trouble::Passing(problem) | Trouble::Lasting(problem)) => {
                 return Ok(Elsewhere::Unknown(problem));
