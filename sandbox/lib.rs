@@ -61,7 +61,7 @@ pub use deliver::{Acknowledged, Answer, Notice};
 pub use peer::Peer;
 pub use pki::{Identity, Pki, PkiError, RemoteAccess, RemoteSigning};
 pub use station::{Station, TellError};
-pub use tax::{Levers, Tax, Taxpayer};
+pub use tax::{AcceptedInvoice, Levers, Tax, Taxpayer};
 pub use vnpay::{Merchant, PayOrder, PayResult, Vnpay};
 
 use world::World;
@@ -176,7 +176,8 @@ impl Sandbox {
             .nest("/peers", peers)
             .nest("/vnpay", vnpay::routes(vnpay.clone()))
             .nest("/bank", bank::routes(bank.clone()))
-            .nest("/tax", tax::routes(tax.clone()));
+            .nest("/tax", tax::routes(tax.clone(), 0))
+            .nest("/tax-second", tax::routes(tax.clone(), 1));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the sandbox stopped serving");
@@ -226,6 +227,11 @@ impl Sandbox {
     /// Base address of the tax connection; `/messages` follows it.
     pub fn tax_url(&self) -> String {
         format!("{}/tax", self.base_url)
+    }
+
+    /// Base address of a second carrier in front of the same authority, with the same token.
+    pub fn second_tax_url(&self) -> String {
+        format!("{}/tax-second", self.base_url)
     }
 
     /// Sends a notice once.

@@ -71,6 +71,8 @@ text_ids! {
     MoveId,
     ReviewId,
     RefundId,
+    /// A registration with the tax authority, or a notice of wrong invoices.
+    DeclarationId,
 }
 
 /// Crockford's alphabet in lower case: no letter that is misread, sorts as its value.

@@ -60,7 +60,12 @@ pub(super) fn replies(verdicts: Vec<Verdict>, envelope: &Envelope) -> Vec<Reply>
     single.collect()
 }
 
-fn header(envelope: &Envelope, kind: &str, chance: &Chance, with_taxpayer: bool) -> String {
+pub(super) fn header(
+    envelope: &Envelope,
+    kind: &str,
+    chance: &Chance,
+    with_taxpayer: bool,
+) -> String {
     let taxpayer = if with_taxpayer {
         format!(
             "<MST>{}</MST><SLuong>1</SLuong>",

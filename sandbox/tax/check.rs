@@ -19,6 +19,20 @@ pub(super) struct Invoice {
     pub day: String,
     /// Whole đồng.
     pub total: i64,
+    /// The invoice that it adjusts or replaces.
+    pub corrects: Option<Box<Corrects>>,
+}
+
+/// `TTHDLQuan`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Corrects {
+    /// `TCHDon`: 1 replaces, 2 adjusts.
+    pub nature: String,
+    pub form: String,
+    pub symbol: String,
+    pub number: u32,
+    /// `LDDCTThe`; written since 2.1.1.
+    pub reason: Option<String>,
 }
 
 const GENERAL: [&str; 9] = [
@@ -27,7 +41,8 @@ const GENERAL: [&str; 9] = [
 const SELLER: [&str; 3] = ["Ten", "MST", "DChi"];
 const LINE: [&str; 2] = ["TChat", "THHDVu"];
 const TOTALS: [&str; 2] = ["TgTTTBSo", "TgTTTBChu"];
-const TOTALS_GTGT: [&str; 3] = ["THTTLTSuat/LTSuat/TSuat", "TgTCThue", "TgTThue"];
+const TOTALS_GTGT: [&str; 2] = ["TgTCThue", "TgTThue"];
+const TOTALS_BY_RATE: [&str; 1] = ["THTTLTSuat/LTSuat/TSuat"];
 
 /// Reads and checks an invoice; no reasons means nothing is wrong with its content.
 pub(super) fn invoice(source: &str, envelope: &Envelope, now: i64) -> (Invoice, Vec<Reason>) {
@@ -41,6 +56,7 @@ pub(super) fn invoice(source: &str, envelope: &Envelope, now: i64) -> (Invoice, 
         invoice: Invoice::default(),
         reasons: Vec::new(),
         coding: if envelope.kind == UNCODED { 'K' } else { 'C' },
+        has_amounts: false,
     };
     match child(document.root_element(), "DLHDon") {
         Some(data) => check.data(data, &envelope.tax_code, now),
@@ -54,6 +70,7 @@ struct Check {
     reasons: Vec<Reason>,
     /// First letter of a symbol in this type of message.
     coding: char,
+    has_amounts: bool,
 }
 
 impl Check {
@@ -115,6 +132,16 @@ impl Check {
         if !is_tax_code(&text("MSTTCGP")) {
             self.fault(reason::FORMAT, "MSTTCGP không phải mã số thuế");
         }
+        self.invoice.corrects = child(general, "TTHDLQuan").map(|of| {
+            let text = |name| text_at(of, name).unwrap_or_default();
+            Box::new(Corrects {
+                nature: text("TCHDon"),
+                form: text("KHMSHDCLQuan"),
+                symbol: text("KHHDCLQuan"),
+                number: text("SHDCLQuan").parse().unwrap_or(0),
+                reason: text_at(of, "LDDCTThe"),
+            })
+        });
         match text("SHDon").parse::<u32>() {
             Ok(number @ 1..=99_999_999) => self.invoice.number = number,
             _ => self.fault(reason::FORMAT, "SHDon phải từ 1 đến 99999999"),
@@ -192,6 +219,7 @@ impl Check {
             any = true;
             self.need(line, &LINE);
             let note = text_at(line, "TChat").as_deref() == Some("4");
+            self.has_amounts |= !note;
             if !note {
                 self.need(line, &["ThTien"]);
             }
@@ -212,6 +240,10 @@ impl Check {
         self.need(totals, &TOTALS);
         if self.invoice.form == "1" {
             self.need(totals, &TOTALS_GTGT);
+            // An adjustment of words alone has no amounts and so no rate.
+            if self.has_amounts {
+                self.need(totals, &TOTALS_BY_RATE);
+            }
         }
         let total = text_at(totals, "TgTTTBSo").and_then(|text| text.parse::<i64>().ok());
         match total {

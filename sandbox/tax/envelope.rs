@@ -9,6 +9,10 @@ use super::xml::{child, children, text_at};
 pub(super) const CODED: &str = "200";
 /// Message type of invoices that need none.
 pub(super) const UNCODED: &str = "203";
+/// Message type of registrations.
+pub(super) const REGISTRATION: &str = "100";
+/// Message type of notices of wrong invoices.
+pub(super) const NOTICE: &str = "300";
 
 /// `TTChung` of an incoming message.
 #[derive(Clone, Debug)]
@@ -70,14 +74,14 @@ pub(super) fn check(text: &str, envelope: &Envelope) -> Result<(), Reason> {
     {
         return wrong("MTDiep");
     }
-    if !matches!(envelope.kind.as_str(), CODED | UNCODED) {
+    let Some(document) = document_of(&envelope.kind) else {
         let text = format!("Loại thông điệp {} không được hỗ trợ", envelope.kind);
         return Err(Reason::new(reason::UNKNOWN_TYPE, text));
-    }
+    };
     if !is_tax_code(&envelope.tax_code) {
         return wrong("MST");
     }
-    let held = invoices(text)?.len();
+    let held = documents(text, document)?.len();
     if held == 0 || envelope.count != held.to_string() {
         let text = format!("SLuong {} khác số hóa đơn {held}", envelope.count);
         return Err(Reason::new(reason::COUNT, text));
@@ -85,8 +89,18 @@ pub(super) fn check(text: &str, envelope: &Envelope) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Each `HDon` of `DLieu`, byte for byte as sent.
-pub(super) fn invoices(text: &str) -> Result<Vec<String>, Reason> {
+/// The element that a type of message carries.
+pub(super) fn document_of(kind: &str) -> Option<&'static str> {
+    match kind {
+        CODED | UNCODED => Some("HDon"),
+        REGISTRATION => Some("TKhai"),
+        NOTICE => Some("TBao"),
+        _ => None,
+    }
+}
+
+/// Each document of `DLieu`, byte for byte as sent.
+pub(super) fn documents(text: &str, name: &'static str) -> Result<Vec<String>, Reason> {
     let document = parse(text)?;
     let root = document.root_element();
     if declares_namespace(root) {
@@ -102,7 +116,7 @@ pub(super) fn invoices(text: &str) -> Result<Vec<String>, Reason> {
             "DLieu không được khai báo không gian tên",
         ));
     }
-    Ok(children(data, "HDon")
+    Ok(children(data, name)
         .map(|invoice| text[invoice.range()].to_owned())
         .collect())
 }

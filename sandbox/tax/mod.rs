@@ -10,6 +10,7 @@
 mod answer;
 mod arithmetic;
 mod check;
+mod declare;
 mod envelope;
 pub mod reason;
 mod registry;
@@ -21,6 +22,7 @@ mod wire;
 mod xml;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,9 +66,14 @@ pub struct Levers {
     pub repeat_replies: usize,
     /// Of a hundred invoices so many are refused for no fault of theirs.
     pub refuse_percent: u8,
-    /// The next so many invoices are refused for no fault of theirs.
+    /// The next so many invoices and declarations are refused for no fault of theirs.
     pub refuse_next: usize,
+    /// Every call is turned away with 503 before anything is done.
+    pub busy: bool,
 }
+
+/// Transmission providers in front of the one authority.
+const CARRIERS: usize = 2;
 
 struct Received {
     digest: [u8; 32],
@@ -80,24 +87,31 @@ pub struct Tax {
     pki: Arc<Pki>,
     token: String,
     answer_after: Duration,
-    levers: Mutex<Levers>,
+    /// Of each carrier.
+    levers: Mutex<[Levers; CARRIERS]>,
     taxpayers: Mutex<BTreeMap<String, Taxpayer>>,
     books: Mutex<Books>,
+    lost: AtomicU64,
 }
 
 #[derive(Default)]
 struct Books {
-    messages: BTreeMap<String, Received>,
+    /// By carrier and message: carriers know nothing of each other's.
+    messages: BTreeMap<(usize, String), Received>,
     registry: Registry,
     notices: u32,
+    refusals: Vec<String>,
+    repeats: u64,
 }
 
-pub(crate) fn routes(tax: Arc<Tax>) -> Router {
+/// The addresses of one carrier.
+pub(crate) fn routes(tax: Arc<Tax>, carrier: usize) -> Router {
+    let door = wire::Door { tax, carrier };
     Router::new()
         .route("/messages", post(wire::receive))
         .route("/messages/{message_id}/replies", get(wire::replies))
         .layer(DefaultBodyLimit::max(MESSAGE_BYTES_MAX))
-        .with_state(tax)
+        .with_state(door)
 }
 
 impl Tax {
@@ -115,6 +129,7 @@ impl Tax {
             levers: Mutex::default(),
             taxpayers: Mutex::default(),
             books: Mutex::default(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -126,16 +141,25 @@ impl Tax {
             .insert(taxpayer.tax_code.clone(), taxpayer);
     }
 
-    /// Sets all levers at once.
+    /// Sets all levers of the first carrier at once.
     pub fn set_levers(&self, levers: Levers) {
-        *self.levers.lock().unwrap_or_else(PoisonError::into_inner) = levers;
+        self.set_levers_of(0, levers);
     }
 
-    fn levers(&self) -> Levers {
-        self.levers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Sets all levers of a carrier, 0 or 1, at once. Whether invoices are refused, the levers of the
+    /// first one say.
+    pub fn set_levers_of(&self, carrier: usize, levers: Levers) {
+        if let Some(place) = self.lock_levers().get_mut(carrier) {
+            *place = levers;
+        }
+    }
+
+    fn levers(&self, carrier: usize) -> Levers {
+        self.lock_levers().get(carrier).cloned().unwrap_or_default()
+    }
+
+    fn lock_levers(&self) -> MutexGuard<'_, [Levers; CARRIERS]> {
+        self.levers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The invoice the authority has taken under this number.
@@ -150,6 +174,26 @@ impl Tax {
             .registry
             .find(tax_code, form, symbol, number)
             .cloned()
+    }
+
+    /// All invoices taken.
+    pub fn accepted_all(&self) -> Vec<AcceptedInvoice> {
+        self.books().registry.all()
+    }
+
+    /// Invoices refused so far, with the reasons.
+    pub fn refusals(&self) -> Vec<String> {
+        self.books().refusals.clone()
+    }
+
+    /// How many answers were lost on purpose.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// How many messages came again, with the same number and content.
+    pub fn repeats(&self) -> u64 {
+        self.books().repeats
     }
 
     /// All invoices taken of a seller, by form, symbol and number.
@@ -170,13 +214,16 @@ impl Tax {
     }
 
     /// Takes a message and gives its 999; `Err` when not even its number can be read.
-    fn take(&self, text: &str) -> Result<String, Reason> {
+    fn take(&self, carrier: usize, text: &str) -> Result<String, Reason> {
         let envelope = Envelope::header(text)?;
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let mut books = self.books();
-        if let Some(known) = books.messages.get(&envelope.message_id) {
+        let key = (carrier, envelope.message_id.clone());
+        if let Some(known) = books.messages.get(&key) {
             if known.digest == digest {
-                return Ok(known.acknowledgement.clone());
+                let acknowledgement = known.acknowledgement.clone();
+                books.repeats += 1;
+                return Ok(acknowledgement);
             }
             let reason = Reason::new(reason::MESSAGE_TWICE, "Trùng mã thông điệp, khác nội dung");
             return Ok(self.acknowledge(&envelope, Some(&reason)));
@@ -194,7 +241,7 @@ impl Tax {
             replies,
             ready_at: Instant::now() + self.answer_after,
         };
-        books.messages.insert(envelope.message_id, received);
+        books.messages.insert(key, received);
         Ok(acknowledgement)
     }
 
@@ -205,9 +252,16 @@ impl Tax {
     /// One reply an invoice in the order of the message, or one for the whole uncoded package.
     fn judge(&self, text: &str, envelope: &Envelope, books: &mut Books) -> Vec<String> {
         let now = self.world.now();
-        let Ok(invoices) = envelope::invoices(text) else {
-            return Vec::new();
-        };
+        let documents = envelope::document_of(&envelope.kind)
+            .and_then(|name| envelope::documents(text, name).ok())
+            .unwrap_or_default();
+        if matches!(
+            envelope.kind.as_str(),
+            envelope::REGISTRATION | envelope::NOTICE
+        ) {
+            return self.declared(&documents, envelope, books, now);
+        }
+        let invoices = documents;
         let verdicts = invoices
             .iter()
             .map(|source| self.decide(source, envelope, books, now))
@@ -233,6 +287,38 @@ impl Tax {
         replies
     }
 
+    fn declared(
+        &self,
+        documents: &[String],
+        envelope: &Envelope,
+        books: &Books,
+        now: i64,
+    ) -> Vec<String> {
+        let mut replies = Vec::new();
+        for source in documents {
+            let office = declare::Office {
+                envelope,
+                taxpayer: self.taxpayer(&envelope.tax_code),
+                pki: &self.pki,
+                now,
+                chance: &self.world.chance,
+                at_will: self.refuses_at_will(),
+            };
+            let written = if envelope.kind == envelope::NOTICE {
+                office
+                    .notice(source, &books.registry)
+                    .map(|reply| vec![reply])
+            } else {
+                office.registration(source)
+            };
+            match written {
+                Ok(written) => replies.extend(written),
+                Err(error) => tracing::error!(%error, "the sandbox could not sign its reply"),
+            }
+        }
+        replies
+    }
+
     /// Checks one invoice and enters it; a coded one comes back with code and signature.
     fn decide(&self, source: &str, envelope: &Envelope, books: &mut Books, now: i64) -> Verdict {
         let (invoice, mut reasons) = check::invoice(source, envelope, now);
@@ -247,6 +333,15 @@ impl Tax {
             ));
         }
         if !reasons.is_empty() {
+            let texts: Vec<_> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+            books.refusals.push(format!(
+                "{} {}{}-{}: {}",
+                invoice.tax_code,
+                invoice.form,
+                invoice.symbol,
+                invoice.number,
+                texts.join("; ")
+            ));
             return Verdict::Refused(Refusal { invoice, reasons });
         }
         let message_id = envelope.message_id.clone();
@@ -270,19 +365,19 @@ impl Tax {
     }
 
     fn refuses_at_will(&self) -> bool {
-        let mut levers = self.levers.lock().unwrap_or_else(PoisonError::into_inner);
-        if levers.refuse_next > 0 {
-            levers.refuse_next -= 1;
+        let mut levers = self.lock_levers();
+        if levers[0].refuse_next > 0 {
+            levers[0].refuse_next -= 1;
             return true;
         }
-        self.world.chance.percent(levers.refuse_percent)
+        self.world.chance.percent(levers[0].refuse_percent)
     }
 
     /// The replies a query finds now; `None` for an unknown message.
-    fn found(&self, message_id: &str) -> Option<Vec<String>> {
-        let repeats = self.levers().repeat_replies;
+    fn found(&self, carrier: usize, message_id: &str) -> Option<Vec<String>> {
+        let repeats = self.levers(carrier).repeat_replies;
         let books = self.books();
-        let received = books.messages.get(message_id)?;
+        let received = books.messages.get(&(carrier, message_id.to_owned()))?;
         let mut replies = vec![received.acknowledgement.clone()];
         if Instant::now() >= received.ready_at {
             for _ in 0..=repeats {

@@ -30,4 +30,5 @@ pub const DATE: &str = "3004";
 pub const NUMBER_USED: &str = "3005";
 pub const ARITHMETIC: &str = "3006";
 pub const SYMBOL: &str = "3007";
+pub const RELATED: &str = "3008";
 pub const LEVER: &str = "3099";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Invoice;
+use super::check::{Corrects, Invoice};
 use super::reason::{self, Reason};
 
 /// One invoice in the authority's books.
@@ -22,9 +22,18 @@ pub struct AcceptedInvoice {
     pub message_id: String,
     /// Unix seconds.
     pub accepted_at: i64,
+    /// It has been replaced by another one.
+    pub replaced: bool,
+    /// How its first error was corrected, `TCHDon`.
+    pub method: Option<String>,
 }
 
 type Series = (String, String, String);
+
+/// A mistake of the seller, as far as the reason code says so; 2.1.0 has none.
+fn is_error(corrects: &Corrects) -> bool {
+    corrects.reason.as_deref() == Some("13")
+}
 
 #[derive(Default)]
 pub(super) struct Registry {
@@ -51,8 +60,46 @@ impl Registry {
             .collect()
     }
 
-    /// A number is used once, and dates do not fall while numbers rise.
+    pub fn all(&self) -> Vec<AcceptedInvoice> {
+        self.series
+            .values()
+            .flat_map(|numbers| numbers.values().cloned())
+            .collect()
+    }
+
+    /// A number is used once, dates do not fall while numbers rise, and a correction names an invoice in
+    /// force and uses the method of the first one.
     pub fn conflicts(&self, invoice: &Invoice) -> Vec<Reason> {
+        let mut reasons = self.conflicts_of_number(invoice);
+        reasons.extend(self.conflict_of_correction(invoice));
+        reasons
+    }
+
+    fn conflict_of_correction(&self, invoice: &Invoice) -> Option<Reason> {
+        let corrects = invoice.corrects.as_ref()?;
+        let wrong = |text: &str| Some(Reason::new(reason::RELATED, text));
+        let Some(target) = self.find(
+            &invoice.tax_code,
+            &corrects.form,
+            &corrects.symbol,
+            corrects.number,
+        ) else {
+            return wrong("Hóa đơn liên quan không có");
+        };
+        if target.replaced {
+            return wrong("Hóa đơn liên quan đã bị thay thế");
+        }
+        let other_way = target
+            .method
+            .as_ref()
+            .is_some_and(|first| *first != corrects.nature);
+        if other_way && is_error(corrects) {
+            return wrong("Sai sót lần sau phải xử lý theo hình thức đã chọn lần đầu");
+        }
+        None
+    }
+
+    fn conflicts_of_number(&self, invoice: &Invoice) -> Vec<Reason> {
         let series = (
             invoice.tax_code.clone(),
             invoice.form.clone(),
@@ -92,6 +139,20 @@ impl Registry {
     }
 
     pub fn enter(&mut self, invoice: Invoice, code: String, message_id: String, now: i64) {
+        let method = invoice.corrects.as_ref().and_then(|corrects| {
+            let series = (
+                invoice.tax_code.clone(),
+                corrects.form.clone(),
+                corrects.symbol.clone(),
+            );
+            let target = self.series.get_mut(&series)?.get_mut(&corrects.number)?;
+            if is_error(corrects) {
+                target.method.get_or_insert(corrects.nature.clone());
+            }
+            target.replaced |= corrects.nature == "1";
+            // A replacement goes on with what bound the invoice it replaces.
+            (corrects.nature == "1").then(|| target.method.clone())?
+        });
         let series = (
             invoice.tax_code.clone(),
             invoice.form.clone(),
@@ -107,6 +168,8 @@ impl Registry {
             code,
             message_id,
             accepted_at: now,
+            replaced: false,
+            method,
         };
         self.series
             .entry(series)

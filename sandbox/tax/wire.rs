@@ -1,6 +1,7 @@
 //! The HTTP side of the transmission provider.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::body::Bytes;
@@ -13,13 +14,23 @@ use super::xml::escape;
 
 const XML: &str = "application/xml; charset=utf-8";
 
+/// The address of one carrier.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub tax: Arc<Tax>,
+    pub carrier: usize,
+}
+
 pub(super) async fn receive(
-    State(tax): State<Arc<Tax>>,
+    State(Door { tax, carrier }): State<Door>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     if !tax.knows(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if tax.levers(carrier).busy {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let is_xml = headers
         .get(header::CONTENT_TYPE)
@@ -31,22 +42,25 @@ pub(super) async fn receive(
     let Ok(text) = std::str::from_utf8(&body) else {
         return (StatusCode::BAD_REQUEST, "not UTF-8").into_response();
     };
-    let response = match tax.take(text) {
+    let response = match tax.take(carrier, text) {
         Ok(reply) => xml(StatusCode::OK, reply),
         Err(reason) => xml(StatusCode::BAD_REQUEST, result("", "1", &reason.text, "")),
     };
-    tax.spoil(response).await
+    tax.spoil(carrier, response).await
 }
 
 pub(super) async fn replies(
-    State(tax): State<Arc<Tax>>,
+    State(Door { tax, carrier }): State<Door>,
     Path(message_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
     if !tax.knows(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let response = match tax.found(&message_id) {
+    if tax.levers(carrier).busy {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let response = match tax.found(carrier, &message_id) {
         Some(found) => xml(
             StatusCode::OK,
             result(&message_id, "0", "Thành công", &found.concat()),
@@ -56,7 +70,7 @@ pub(super) async fn replies(
             result(&message_id, "1", "Không tìm thấy thông điệp", ""),
         ),
     };
-    tax.spoil(response).await
+    tax.spoil(carrier, response).await
 }
 
 impl Tax {
@@ -68,12 +82,13 @@ impl Tax {
     }
 
     /// Pulls the levers on an answer that is already decided.
-    async fn spoil(&self, response: Response) -> Response {
-        let levers = self.levers();
+    async fn spoil(&self, carrier: usize, response: Response) -> Response {
+        let levers = self.levers(carrier);
         if self.world.chance.percent(levers.stall_percent) {
             tokio::time::sleep(levers.stall_for).await;
         }
         if self.world.chance.percent(levers.lose_percent) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
             return StatusCode::GATEWAY_TIMEOUT.into_response();
         }
         response

@@ -13,9 +13,11 @@ use hocphi::clock::Clock;
 use hocphi::config::Config;
 use hocphi::http_out::HttpOut;
 use hocphi::ids::Ids;
+use hocphi::invoices::declarations::jobs::DeclarationHandler;
 use hocphi::invoices::jobs::{ExchangeHandler, IssueHandler, Step};
+use hocphi::invoices::life::jobs::{AllocatedHandler, RefundedHandler, SignHandler};
 use hocphi::invoices::messages::Parties;
-use hocphi::invoices::service::{Exchange, KeyRing};
+use hocphi::invoices::service::{Exchange, KeyRing, Line};
 use hocphi::jobs::Runner;
 use hocphi::payments::http::provider_routes;
 use hocphi::payments::moves::jobs::CreditHandler;
@@ -183,23 +185,43 @@ pub fn start_jobs(
         wake: app.wake.clone(),
         stop: stop.clone(),
     };
+    let (ours, ring) = (app, KeyRing::default());
+    let (app, keys) = (|| ours.clone(), || ring.clone());
     let mut running = vec![
         runner.spawn(IssueHandler {
-            app: app.clone(),
-            keys: KeyRing::default(),
+            app: app(),
+            keys: keys(),
         }),
-        runner.spawn(CreditHandler { app: app.clone() }),
-        runner.spawn(ConfirmHandler { app: app.clone() }),
-        runner.spawn(SendHandler { app: app.clone() }),
-        hocphi::payments::outbound::jobs::spawn(app.clone(), stop),
+        runner.spawn(SignHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(RefundedHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(AllocatedHandler {
+            app: app(),
+            keys: keys(),
+        }),
+        runner.spawn(CreditHandler { app: app() }),
+        runner.spawn(ConfirmHandler { app: app() }),
+        runner.spawn(SendHandler { app: app() }),
+        hocphi::payments::outbound::jobs::spawn(app(), stop),
     ];
     if let Some(exchange) = exchange {
         let exchange = Arc::new(exchange);
         for step in [Step::Send, Step::Collect] {
-            running.push(runner.spawn(ExchangeHandler {
-                app: app.clone(),
+            running.push(runner.spawn(DeclarationHandler {
+                app: app(),
                 exchange: exchange.clone(),
-                outside: Arc::new(app.http.clone()),
+                outside: Arc::new(ours.http.clone()),
+                step,
+            }));
+            running.push(runner.spawn(ExchangeHandler {
+                app: app(),
+                exchange: exchange.clone(),
+                outside: Arc::new(ours.http.clone()),
                 step,
             }));
         }
@@ -281,16 +303,42 @@ async fn holds_secrets(db: &Db) -> Result<bool> {
 }
 
 fn exchange_of(tax: &hocphi::config::Tax) -> Result<Exchange> {
-    let token = std::fs::read_to_string(&tax.token_file)
-        .with_context(|| format!("không đọc được {}", tax.token_file.display()))?;
     let authorities = super::invoice::read_authorities(&tax.authority_certificates)?;
     Ok(Exchange {
-        carrier: Carrier::new(&tax.carrier_url, Secret::new(token.trim())),
-        parties: Parties {
-            sender: tax.sender.clone(),
-            receiver: tax.receiver.clone(),
-        },
+        first: line(
+            &tax.name,
+            &tax.carrier_url,
+            &tax.token_file,
+            &tax.sender,
+            &tax.receiver,
+        )?,
+        others: tax
+            .others
+            .iter()
+            .map(|one| {
+                line(
+                    &one.name,
+                    &one.carrier_url,
+                    &one.token_file,
+                    &one.sender,
+                    &one.receiver,
+                )
+            })
+            .collect::<Result<_>>()?,
         authorities: authorities.into(),
+    })
+}
+
+fn line(name: &str, url: &str, token_file: &Path, sender: &str, receiver: &str) -> Result<Line> {
+    let token = std::fs::read_to_string(token_file)
+        .with_context(|| format!("không đọc được {}", token_file.display()))?;
+    Ok(Line {
+        name: name.to_owned(),
+        carrier: Carrier::new(url, Secret::new(token.trim())),
+        parties: Parties {
+            sender: sender.to_owned(),
+            receiver: receiver.to_owned(),
+        },
     })
 }
 

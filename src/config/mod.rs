@@ -160,6 +160,9 @@ impl Experimental {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tax {
+    /// By which messages remember this carrier; never changed while any is under way.
+    #[serde(default)]
+    pub name: String,
     pub carrier_url: String,
     /// File that holds the carrier's access token.
     pub token_file: PathBuf,
@@ -171,6 +174,22 @@ pub struct Tax {
     /// PEM files of the certificates by which the authority's signatures are believed.
     #[serde(default)]
     pub authority_certificates: Vec<PathBuf>,
+    /// Carriers that take over while the first one takes nothing, in this order.
+    #[serde(default)]
+    pub others: Vec<OtherCarrier>,
+}
+
+/// A further contract with a transmission provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherCarrier {
+    /// By which messages remember it; different from all others.
+    pub name: String,
+    pub carrier_url: String,
+    pub token_file: PathBuf,
+    pub sender: String,
+    #[serde(default = "authority")]
+    pub receiver: String,
 }
 
 /// The tax authority's own code in envelopes (einvoice §4.1).

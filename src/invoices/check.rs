@@ -41,6 +41,8 @@ pub async fn run(db: &Db) -> Result<Vec<Finding>, StoreError> {
     find("invoice_state_differs", store::unproven_states(db).await?);
     find("job_missing", store::stranded(db).await?);
     find("job_without_subject", store::unfounded_jobs(db).await?);
+    find("correction_missing", store::uncorrected(db).await?);
+    find("correction_differs", store::broken_chains(db).await?);
     let mut known: HashMap<SchoolId, Option<Parameters>> = HashMap::new();
     for line in store::undocumented(db).await? {
         if !known.contains_key(&line.school_id) {

@@ -21,7 +21,8 @@ pub(super) async fn broken_series(db: &Db) -> Result<Vec<(SchoolId, String)>, St
     .await
 }
 
-/// Invoices whose total is not the sum of the collected money they document.
+/// Invoices whose total is not the sum of the collected money they document; of corrections not the
+/// change they make, of replacements not that on top of what they replace.
 pub(super) async fn differing_totals(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
     db.sql(
         "SELECT i.school_id, i.form || i.symbol || '-' || i.number
@@ -29,7 +30,12 @@ pub(super) async fn differing_totals(db: &Db) -> Result<Vec<(SchoolId, String)>,
            LEFT JOIN (SELECT school_id, invoice_id, SUM(amount) AS amount
                         FROM invoice_line GROUP BY school_id, invoice_id) l
              ON l.school_id = i.school_id AND l.invoice_id = i.invoice_id
-          WHERE COALESCE(l.amount, 0) <> i.total",
+           LEFT JOIN (SELECT school_id, invoice_id, SUM(amount) AS amount
+                        FROM invoice_change GROUP BY school_id, invoice_id) c
+             ON c.school_id = i.school_id AND c.invoice_id = i.invoice_id
+           LEFT JOIN invoice o ON o.school_id = i.school_id AND o.invoice_id = i.related_id
+          WHERE COALESCE(l.amount, 0) + COALESCE(c.amount, 0)
+                + CASE WHEN i.kind = 'REPLACING' THEN COALESCE(o.total, 0) ELSE 0 END <> i.total",
     )
     .all()
     .await
@@ -43,7 +49,15 @@ pub(super) async fn unfounded_lines(db: &Db) -> Result<Vec<(SchoolId, String)>, 
            JOIN invoice i ON i.school_id = l.school_id AND i.invoice_id = l.invoice_id
            LEFT JOIN allocation a ON a.school_id = l.school_id AND a.payment_id = l.payment_id
                                  AND a.seq = l.seq AND a.target = 'BILL_LINE'
-          WHERE a.amount IS NULL OR a.amount <> l.amount OR i.payment_id <> l.payment_id",
+          WHERE a.amount IS NULL OR a.amount <> l.amount OR i.payment_id <> l.payment_id
+             OR i.kind <> 'ORIGINAL'
+          UNION ALL
+         SELECT c.school_id, c.payment_id || '/' || c.seq
+           FROM invoice_change c
+           JOIN invoice_line l ON l.school_id = c.school_id AND l.payment_id = c.payment_id
+                              AND l.seq = c.seq
+          GROUP BY c.school_id, c.payment_id, c.seq, l.amount
+         HAVING l.amount + SUM(c.amount) < 0",
     )
     .all()
     .await
@@ -59,8 +73,9 @@ pub(super) async fn unproven_states(db: &Db) -> Result<Vec<(SchoolId, String)>, 
                 WHEN 'SIGNED' THEN xml IS NOT NULL AND signed_at IS NOT NULL AND coded_xml IS NULL
                 WHEN 'SENT' THEN xml IS NOT NULL AND message_id IS NOT NULL AND sent_at IS NOT NULL
                              AND coded_xml IS NULL
-                WHEN 'CODED' THEN xml IS NOT NULL AND coded_xml IS NOT NULL
-                              AND authority_code IS NOT NULL AND coded_at IS NOT NULL
+                WHEN 'CODED' THEN xml IS NOT NULL AND coded_at IS NOT NULL
+                              AND (symbol LIKE 'K%'
+                                   OR coded_xml IS NOT NULL AND authority_code IS NOT NULL)
                 WHEN 'REFUSED' THEN xml IS NOT NULL AND refusal IS NOT NULL AND coded_xml IS NULL
                 ELSE TRUE END = FALSE",
     )
@@ -74,12 +89,19 @@ pub(super) async fn stranded(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreEr
         "SELECT i.school_id, i.form || i.symbol || '-' || i.number
            FROM invoice i
            LEFT JOIN job j ON j.school_id = i.school_id
-                          AND j.kind = CASE i.state WHEN 'NUMBERED' THEN 'invoice.issue'
-                                                    WHEN 'SIGNED' THEN 'invoice.send'
-                                                    ELSE 'invoice.collect' END
-                          AND j.subject = CASE i.state WHEN 'NUMBERED' THEN i.payment_id
-                                                       ELSE i.invoice_id END
-          WHERE i.state IN ('NUMBERED', 'SIGNED', 'SENT') AND j.job_id IS NULL",
+                          AND j.kind = CASE WHEN i.state = 'SIGNED' THEN 'invoice.send'
+                                            WHEN i.state = 'SENT' THEN 'invoice.collect'
+                                            WHEN i.related_id IS NOT NULL THEN 'invoice.sign'
+                                            WHEN i.cause <> '' THEN 'invoice.allocated'
+                                            ELSE 'invoice.issue' END
+                          AND j.subject = CASE WHEN i.state <> 'NUMBERED' OR i.related_id IS NOT NULL
+                                               THEN i.invoice_id
+                                               WHEN i.cause <> '' THEN i.cause
+                                               ELSE i.payment_id END
+           LEFT JOIN job m ON m.school_id = i.school_id AND m.kind = 'invoice.sign'
+                          AND m.subject = i.invoice_id
+          WHERE i.state IN ('NUMBERED', 'SIGNED', 'SENT') AND j.job_id IS NULL
+            AND (i.state <> 'NUMBERED' OR m.job_id IS NULL)",
     )
     .all()
     .await
@@ -93,9 +115,54 @@ pub(super) async fn unfounded_jobs(db: &Db) -> Result<Vec<(SchoolId, String)>, S
           WHERE (j.kind = 'invoice.issue' AND NOT EXISTS (
                     SELECT 1 FROM payment p
                      WHERE p.school_id = j.school_id AND p.payment_id = j.subject))
-             OR (j.kind IN ('invoice.send', 'invoice.collect') AND NOT EXISTS (
+             OR (j.kind IN ('invoice.sign', 'invoice.send', 'invoice.collect') AND NOT EXISTS (
                     SELECT 1 FROM invoice i
-                     WHERE i.school_id = j.school_id AND i.invoice_id = j.subject))",
+                     WHERE i.school_id = j.school_id AND i.invoice_id = j.subject))
+             OR (j.kind IN ('invoice.refunded', 'invoice.allocated') AND NOT EXISTS (
+                    SELECT 1 FROM money_move m
+                     WHERE m.school_id = j.school_id AND m.move_id = j.subject))",
+    )
+    .all()
+    .await
+}
+
+/// Documented money that left its bill line for good, without a correction and without a job that
+/// makes one. A refund on its way leaves the invoice alone until it is paid out.
+pub(super) async fn uncorrected(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT p.school_id, p.payment_id || '/' || p.from_seq
+           FROM money_move m
+           JOIN money_move_part p ON p.school_id = m.school_id AND p.move_id = m.move_id
+           JOIN invoice_line l ON l.school_id = p.school_id AND l.payment_id = p.payment_id
+                              AND l.seq = p.from_seq
+           LEFT JOIN refund r ON r.school_id = m.school_id AND r.move_id = m.move_id
+           LEFT JOIN job j ON j.kind = 'invoice.refunded' AND j.school_id = m.school_id
+                          AND j.subject = m.move_id
+          WHERE (m.kind = 'TAKEN_BACK' OR (m.kind = 'REFUND' AND r.state = 'DONE'))
+            AND j.job_id IS NULL
+            AND NOT EXISTS (SELECT 1 FROM invoice_change c
+                              JOIN invoice i ON i.school_id = c.school_id
+                                            AND i.invoice_id = c.invoice_id
+                             WHERE c.school_id = p.school_id AND c.payment_id = p.payment_id
+                               AND c.seq = p.from_seq AND i.cause = m.move_id)",
+    )
+    .all()
+    .await
+}
+
+/// Corrections that belong to no chain, or correct an error otherwise than the first one did.
+pub(super) async fn broken_chains(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
+    db.sql(
+        "SELECT i.school_id, i.form || i.symbol || '-' || i.number
+           FROM invoice i
+           LEFT JOIN invoice_correction c ON c.school_id = i.school_id
+                                         AND c.invoice_id = i.invoice_id
+           LEFT JOIN invoice o ON o.school_id = i.school_id AND o.invoice_id = i.related_id
+           LEFT JOIN invoice_method b ON b.school_id = i.school_id AND b.root_id = i.root_id
+          WHERE i.related_id IS NOT NULL
+            AND (c.invoice_id IS NULL OR o.invoice_id IS NULL
+                 OR COALESCE(o.root_id, o.invoice_id) <> i.root_id
+                 OR (c.reason = '13' AND (i.bound_method IS NULL OR b.method <> i.kind)))",
     )
     .all()
     .await

@@ -49,11 +49,26 @@ impl Handler for IssueHandler {
     }
 }
 
-fn failed(error: &InvoiceError) -> Outcome {
+pub(super) fn failed(error: &InvoiceError) -> Outcome {
     if error.may_pass() {
         Outcome::Failed(error.to_string())
     } else {
         Outcome::Dead(error.to_string())
+    }
+}
+
+/// What a step of the exchange means for its job. An outage is no failure, however long it lasts: the
+/// deadline watch shows it.
+pub(super) fn after(progress: Result<Progress, InvoiceError>, subject: &str) -> Outcome {
+    match progress {
+        Ok(Progress::Done) => Outcome::Done,
+        Ok(Progress::NotYet { millis }) => Outcome::NotYet { millis },
+        Ok(Progress::Outage { problem, millis }) => {
+            tracing::info!(subject, problem, "the carrier will be asked again");
+            Outcome::NotYet { millis }
+        }
+        Ok(Progress::Stuck(problem)) => Outcome::Dead(problem),
+        Err(error) => failed(&error),
     }
 }
 
@@ -101,14 +116,7 @@ impl<O: Outside + 'static> Handler for ExchangeHandler<O> {
                     Step::Send => send(&app, &exchange, &*outside, &school, &invoice).await,
                     Step::Collect => collect(&app, &exchange, &*outside, &school, &invoice).await,
                 };
-                let outcome = match progress {
-                    Ok(Progress::Done) => Outcome::Done,
-                    Ok(Progress::NotYet { millis }) => Outcome::NotYet { millis },
-                    Ok(Progress::Again(problem)) => Outcome::Failed(problem),
-                    Ok(Progress::Stuck(problem)) => Outcome::Dead(problem),
-                    Err(error) => failed(&error),
-                };
-                (place, outcome)
+                (place, after(progress, invoice.as_str()))
             });
         }
         let mut outcomes = vec![Outcome::Failed("the task ended early".into()); count];

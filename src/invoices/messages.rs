@@ -27,6 +27,10 @@ pub enum Request {
     Code,
     /// 203: take these uncoded invoices.
     Deliver,
+    /// 100: register this seller, or change the registration.
+    Register,
+    /// 300: these invoices are wrong in something that needs no correction.
+    Notice,
 }
 
 impl Request {
@@ -43,6 +47,8 @@ impl Request {
         match self {
             Self::Code => "200",
             Self::Deliver => "203",
+            Self::Register => "100",
+            Self::Notice => "300",
         }
     }
 }
@@ -53,7 +59,7 @@ pub fn message_id(parties: &Parties, random: [u8; 16]) -> String {
     format!("{}{}", parties.sender, hex::encode_upper(random))
 }
 
-/// A message over signed invoices of one taxpayer. No namespace is declared on any ancestor of the
+/// A message over signed invoices or declarations of one taxpayer. No namespace is declared on any ancestor of the
 /// signed elements, or inclusive canonicalisation would pull it into their digests.
 pub fn envelope(
     parties: &Parties,
@@ -113,8 +119,35 @@ pub enum Reply {
         result: String,
         reasons: Vec<Reason>,
     },
-    /// A type that does not concern invoices.
+    /// 102: whether a registration will be examined (THop 1 and 3).
+    Admitted {
+        accepted: bool,
+        reasons: Vec<Reason>,
+    },
+    /// 103: the decision about a registration (TTXNCQT 1), with the five characters of cash-register
+    /// codes if some were allotted.
+    Decided {
+        accepted: bool,
+        cash_code: Option<String>,
+        reasons: Vec<Reason>,
+    },
+    /// 301: the verdict on each invoice of a notice; without any, the notice as a whole was refused.
+    Judged {
+        invoices: Vec<InvoiceVerdict>,
+        reasons: Vec<Reason>,
+    },
+    /// A type that concerns none of our messages.
     Other { kind: String },
+}
+
+/// What the authority says about one invoice of a notice (TTTNCCQT 1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceVerdict {
+    pub form: String,
+    pub symbol: String,
+    pub number: String,
+    pub accepted: bool,
+    pub reasons: Vec<Reason>,
 }
 
 /// A reply with its addresses.
@@ -193,6 +226,32 @@ fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
                 .unwrap_or_default(),
             reasons: notice.map(reasons).unwrap_or_default(),
         },
+        "102" => Reply::Admitted {
+            accepted: notice
+                .and_then(|notice| value_at(notice, &["DLTBao", "THop"]))
+                .is_some_and(|found| found == "1" || found == "3"),
+            reasons: notice.map(reasons).unwrap_or_default(),
+        },
+        "103" => Reply::Decided {
+            accepted: notice
+                .and_then(|notice| value_at(notice, &["DLTBao", "TTXNCQT"]))
+                .as_deref()
+                == Some("1"),
+            cash_code: notice.and_then(|notice| value_at(notice, &["DLTBao", "MCCQT"])),
+            reasons: notice.map(reasons).unwrap_or_default(),
+        },
+        "301" => Reply::Judged {
+            invoices: notice
+                .and_then(|notice| find(notice, &["DLTBao", "DSHDon"]))
+                .into_iter()
+                .flat_map(|list| named(list, "HDon"))
+                .map(verdict)
+                .collect(),
+            reasons: notice
+                .and_then(|notice| find(notice, &["DLTBao", "DSLDKCNhan"]))
+                .map(reasons)
+                .unwrap_or_default(),
+        },
         _ => Reply::Other { kind },
     };
     let mut answers = head("MTDTChieu");
@@ -206,6 +265,17 @@ fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
         reply_id: head("MTDiep"),
         answers,
         reply,
+    }
+}
+
+fn verdict(invoice: Node<'_, '_>) -> InvoiceVerdict {
+    let text = |name| value_at(invoice, &[name]).unwrap_or_default();
+    InvoiceVerdict {
+        form: text("KHMSHDon"),
+        symbol: text("KHHDon"),
+        number: text("SHDon"),
+        accepted: text("TTTNCCQT") == "1",
+        reasons: reasons(invoice),
     }
 }
 

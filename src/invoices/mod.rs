@@ -10,9 +10,13 @@
 pub mod api;
 pub mod check;
 mod check_store;
+pub mod conversation;
+pub mod deadline;
+pub mod declarations;
 pub mod document;
 pub mod jobs;
 mod key_store;
+pub mod life;
 pub mod messages;
 pub mod receipt;
 mod receipt_store;
@@ -25,4 +29,4 @@ pub mod verify;
 pub mod words;
 pub mod xml;
 
-pub use store::InvoiceState;
+pub use store::{InvoiceKind, InvoiceState};

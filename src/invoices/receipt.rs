@@ -127,6 +127,7 @@ pub fn write_receipt(receipt: &Receipt) -> Result<Unsigned, ContentError> {
         data,
         id,
         root: "PhieuThu",
+        slot: "NBan",
     })
 }
 

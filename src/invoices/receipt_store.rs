@@ -1,26 +1,52 @@
 //! Every SQL statement of payment receipts.
 
 use super::receipt::Receipt;
-use super::store::PaymentRow;
+use super::store::{AllocationRow, PaymentRow, Wanted};
 use crate::clock::Instant;
 use crate::ids::{PaymentId, ReceiptId, SchoolId};
+use crate::money::Vnd;
 use crate::store::{Db, StoreError, Tx, rows};
 
 /// Payments of a batch, each with the receipt it has.
-pub async fn payments(
-    db: &Db,
-    wanted: &[(SchoolId, PaymentId)],
-) -> Result<Vec<ReceiptedRow>, StoreError> {
+pub async fn payments(db: &Db, wanted: &[Wanted]) -> Result<Vec<ReceiptedRow>, StoreError> {
     db.sql(
-        "SELECT p.school_id, p.payment_id, p.channel, p.paid_at, p.paid_day,
+        "SELECT p.school_id, p.payment_id, r.cause, p.channel, p.paid_at, p.paid_day,
                 NULL AS invoice_id, NULL AS state,
                 d.receipt_id, d.state AS receipt_state
-           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+           FROM ROWS($1: school_id TEXT, payment_id TEXT, cause TEXT) AS r
            JOIN payment p ON p.school_id = r.school_id AND p.payment_id = r.payment_id
            LEFT JOIN payment_receipt d ON d.school_id = p.school_id
-                                      AND d.payment_id = p.payment_id",
+                                      AND d.payment_id = p.payment_id AND d.cause = r.cause",
     )
     .bind(rows(wanted))
+    .all()
+    .await
+}
+
+/// What no receipt documents yet.
+pub async fn allocations(
+    db: &Db,
+    payments: &[(SchoolId, PaymentId)],
+) -> Result<Vec<AllocationRow>, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.payment_id, a.seq, a.amount, l.name, l.collection_class,
+                l.unit_name, l.quantity, l.unit_price, l.document_rule, l.vat_rate,
+                b.bill_code, b.pupil_name, b.pupil_code, b.class_name, b.payer_name,
+                (SELECT MIN(g.address) FROM guardian g
+                  WHERE g.school_id = b.school_id AND g.pupil_id = b.pupil_id
+                    AND g.full_name = b.payer_name) AS payer_address
+           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
+           JOIN allocation a ON a.school_id = r.school_id AND a.payment_id = r.payment_id
+                            AND a.target = 'BILL_LINE' AND a.moved_on < a.amount
+           JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
+           JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
+                           AND l.line_no = a.line_no
+          WHERE NOT EXISTS (SELECT 1 FROM payment_receipt_line n
+                             WHERE n.school_id = a.school_id AND n.payment_id = a.payment_id
+                               AND n.seq = a.seq)
+          ORDER BY a.school_id, a.payment_id, a.seq",
+    )
+    .bind(rows(payments))
     .all()
     .await
 }
@@ -34,17 +60,18 @@ pub struct ReceiptedRow {
     pub receipt_state: Option<String>,
 }
 
-/// Payments of the batch that have a receipt by now, with it.
+/// What of the batch has a receipt by now, with it.
 pub async fn receipted(
     tx: &mut Tx,
-    payments: &[(SchoolId, PaymentId)],
-) -> Result<Vec<(SchoolId, PaymentId, ReceiptId)>, StoreError> {
+    wanted: &[Wanted],
+) -> Result<Vec<(SchoolId, PaymentId, String, ReceiptId)>, StoreError> {
     tx.sql(
-        "SELECT d.school_id, d.payment_id, d.receipt_id
-           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
-           JOIN payment_receipt d ON d.school_id = r.school_id AND d.payment_id = r.payment_id",
+        "SELECT d.school_id, d.payment_id, d.cause, d.receipt_id
+           FROM ROWS($1: school_id TEXT, payment_id TEXT, cause TEXT) AS r
+           JOIN payment_receipt d ON d.school_id = r.school_id AND d.payment_id = r.payment_id
+                                 AND d.cause = r.cause",
     )
-    .bind(rows(payments))
+    .bind(rows(wanted))
     .all()
     .await
 }
@@ -55,19 +82,22 @@ pub struct NewReceipt {
     pub school_id: SchoolId,
     pub receipt_id: ReceiptId,
     pub payment_id: PaymentId,
+    pub cause: String,
     pub receipt: Receipt,
+    /// The allocations it documents.
+    pub allocations: Vec<(i64, Vnd)>,
 }
 
 pub async fn insert(tx: &mut Tx, receipts: &[NewReceipt]) -> Result<(), StoreError> {
     let added = tx
         .sql(
             "INSERT INTO payment_receipt (school_id, receipt_id, form, symbol, number, payment_id,
-                                          state, issue_day, total, lookup_code, document)
+                                          cause, state, issue_day, total, lookup_code, document)
              SELECT school_id, receipt_id, form, symbol, number, payment_id,
-                    'NUMBERED', issue_day, total, lookup_code, document
+                    cause, 'NUMBERED', issue_day, total, lookup_code, document
                FROM ROWS($1: school_id TEXT, receipt_id TEXT, form TEXT, symbol TEXT, number BIGINT,
-                         payment_id TEXT, issue_day DAY, total BIGINT, lookup_code TEXT,
-                         document TEXT) AS r",
+                         payment_id TEXT, cause TEXT, issue_day DAY, total BIGINT,
+                         lookup_code TEXT, document TEXT) AS r",
         )
         .bind(rows(receipts.iter().map(|new| {
             (
@@ -77,6 +107,7 @@ pub async fn insert(tx: &mut Tx, receipts: &[NewReceipt]) -> Result<(), StoreErr
                 &new.receipt.symbol,
                 new.receipt.number,
                 &new.payment_id,
+                &new.cause,
                 new.receipt.issue_day,
                 new.receipt.total,
                 &new.receipt.lookup_code,
@@ -92,6 +123,26 @@ pub async fn insert(tx: &mut Tx, receipts: &[NewReceipt]) -> Result<(), StoreErr
             receipts.len()
         )));
     }
+    let lines = receipts.iter().flat_map(|new| {
+        new.allocations.iter().map(|(seq, amount)| {
+            (
+                &new.school_id,
+                &new.payment_id,
+                *seq,
+                &new.receipt_id,
+                *amount,
+            )
+        })
+    });
+    tx.sql(
+        "INSERT INTO payment_receipt_line (school_id, payment_id, seq, receipt_id, amount)
+         SELECT school_id, payment_id, seq, receipt_id, amount
+           FROM ROWS($1: school_id TEXT, payment_id TEXT, seq BIGINT, receipt_id TEXT,
+                     amount BIGINT) AS r",
+    )
+    .bind(rows(lines))
+    .run()
+    .await?;
     Ok(())
 }
 

@@ -59,6 +59,11 @@ pub fn advice(code: &str) -> Advice {
             "tiền cần hóa đơn mà không có, cũng không có việc chờ",
             INVOICE,
         ),
+        "correction_missing" => (
+            "tiền đã rời khoản thu mà hóa đơn chưa được điều chỉnh",
+            INVOICE,
+        ),
+        "correction_differs" => ("chuỗi điều chỉnh, thay thế của hóa đơn bị sai", INVOICE),
         "job_missing" => ("hóa đơn dở dang mà không có việc nào tiếp tục", INVOICE),
         "job_without_subject" => (
             "việc chờ về một thứ không có",

@@ -65,11 +65,11 @@ impl Shell {
     pub fn tone(&self, stored: &str) -> &'static str {
         match stored {
             "PAID" | "CODED" | "RESOLVED" | "NOTHING_DUE" | "PUBLISHED" | "SETTLED" | "DONE"
-            | "CLOSED" => "good",
+            | "CLOSED" | "ACCEPTED" => "good",
             "PARTIAL" | "NUMBERED" | "SIGNED" | "SENT" | "CLAIMED" | "CONFIRMED" | "REQUESTED"
-            | "WAITING" => "wait",
-            "REFUSED" | "REVERSED" | "FAILED" => "bad",
-            "OPEN" | "DRAFT" | "UNKNOWN" => "warn",
+            | "WAITING" | "ADMITTED" => "wait",
+            "REFUSED" | "REVERSED" | "FAILED" | "LATE" => "bad",
+            "OPEN" | "DRAFT" | "UNKNOWN" | "TODAY" => "warn",
             _ => "plain",
         }
     }

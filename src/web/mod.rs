@@ -32,6 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::App;
 use crate::fees::pages as fees;
+use crate::invoices::life::pages as corrections;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::refunds::pages as refunds;
@@ -105,6 +106,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(payments::routes())
         .merge(payer_routes())
         .merge(refunds::routes())
+        .merge(corrections::routes())
         .merge(reports::routes())
         .merge(schools::routes())
         .route("/dang-nhap", get(sign_in::show).post(sign_in::sign_in))

@@ -10,6 +10,7 @@ use super::language::Language;
 use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
+use crate::invoices::life::pages::{CorrectPage, CorrectionsPage, DeadlinesPage};
 use crate::payments::pages::{
     BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
     OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
@@ -62,6 +63,14 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("refunds", RefundsPage::samples(&refunds), &mut all);
     rendered("refund-new", NewRefundPage::samples(&refunds), &mut all);
     rendered("refund", RefundPage::samples(&refunds), &mut all);
+    let corrections = accountant("/ke-toan/corrections");
+    rendered(
+        "corrections",
+        CorrectionsPage::samples(&corrections),
+        &mut all,
+    );
+    rendered("correct", CorrectPage::samples(&corrections), &mut all);
+    rendered("deadlines", DeadlinesPage::samples(&corrections), &mut all);
     let connections = accountant("/ke-toan/connections");
     rendered(
         "connections",

@@ -8,6 +8,7 @@
 
 mod clock;
 mod disk;
+mod invoices;
 mod kill;
 mod load;
 mod node;
@@ -34,9 +35,12 @@ pub struct Args {
     /// How often a gateway is killed, on each database.
     #[arg(long, default_value_t = 5)]
     kills: u32,
-    /// One of kill, drain, nodes, outage, failover, disk-full, read-only, clock; or all.
+    /// One of kill, invoices, drain, nodes, outage, failover, disk-full, read-only, clock; or all.
     #[arg(long, default_value = "kill")]
     scenario: String,
+    /// Collections that the scenario `invoices` waits for at least.
+    #[arg(long, default_value_t = 60)]
+    invoices: usize,
     /// sqlite, postgres, or both.
     #[arg(long, default_value = "both")]
     database: String,
@@ -68,8 +72,9 @@ impl Engine {
     }
 }
 
-const SCENARIOS: [(&str, &[Engine]); 8] = [
+const SCENARIOS: [(&str, &[Engine]); 9] = [
     ("kill", &[Engine::Sqlite, Engine::Postgres]),
+    ("invoices", &[Engine::Sqlite, Engine::Postgres]),
     ("drain", &[Engine::Sqlite, Engine::Postgres]),
     ("nodes", &[Engine::Postgres]),
     ("outage", &[Engine::Postgres]),
@@ -118,6 +123,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                     engine: *engine,
                     folder,
                     kills: args.kills,
+                    invoices: args.invoices,
                     seed: args.seed,
                 };
                 let report = play(&told).await?;
@@ -150,12 +156,15 @@ pub struct Told {
     /// Its own.
     pub folder: PathBuf,
     pub kills: u32,
+    /// Collections that a scenario about invoices waits for at least.
+    pub invoices: usize,
     pub seed: u64,
 }
 
 async fn play(told: &Told) -> Result<Report> {
     match told.name {
         "kill" => kill::kill(told).await,
+        "invoices" => invoices::invoices(told).await,
         "drain" => kill::drain(told).await,
         "nodes" => kill::nodes(told).await,
         "outage" => outage::immediate(told).await,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use hocphi::store::Db;
+use hocphi_sandbox::Tax;
 
 use super::load::Load;
 use super::node::Node;
@@ -73,6 +74,11 @@ impl Scene {
             stage,
             begun: Instant::now(),
         })
+    }
+
+    /// The simulated tax authority.
+    pub fn authority(&self) -> Arc<Tax> {
+        self.stage.sandbox.tax().clone()
     }
 
     /// Lets the load and the jobs end, stops the nodes, and compares. `faults` is how often the

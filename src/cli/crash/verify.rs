@@ -41,6 +41,9 @@ pub struct Report {
     pub refused: BTreeMap<u16, u64>,
     /// Anything else that is wrong.
     pub findings: Vec<String>,
+    /// What else is worth knowing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Why nothing was tried here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
@@ -67,6 +70,7 @@ impl Report {
             unanswered: 0,
             refused: BTreeMap::new(),
             findings: Vec::new(),
+            notes: Vec::new(),
             skipped: Some(why.to_owned()),
             seconds: 0,
         }
@@ -115,6 +119,9 @@ impl fmt::Display for Report {
                 refused.join(", ")
             },
         )?;
+        for note in &self.notes {
+            writeln!(f, "           {note}")?;
+        }
         for finding in &self.findings {
             writeln!(f, "           ! {finding}")?;
         }
@@ -226,6 +233,7 @@ pub async fn compare(
             .unwrap_or_else(PoisonError::into_inner)
             .clone(),
         findings,
+        notes: Vec::new(),
         skipped: None,
         seconds: 0,
     })

@@ -11,7 +11,7 @@ use hocphi::fees::service::NewRound;
 use hocphi::http_out::HttpOut;
 use hocphi::ids::{BillId, ConnectionId, Ids, SchoolId, UnitId};
 use hocphi::invoices::messages::Parties;
-use hocphi::invoices::service::Exchange;
+use hocphi::invoices::service::{Exchange, Line};
 use hocphi::invoices::signature::{Certificate, SigningKey};
 use hocphi::money::Vnd;
 use hocphi::payments::books::Channel;
@@ -142,11 +142,15 @@ impl Stage {
         stage.load(&pki).await?;
         let authority = Certificate::from_der(pki.tax_authority().certificate_der())?;
         let exchange = Exchange {
-            carrier: Carrier::new(&stage.sandbox.tax_url(), Secret::new(TAX_TOKEN)),
-            parties: Parties {
-                sender: TAX_SENDER.to_owned(),
-                receiver: "TCT".to_owned(),
+            first: Line {
+                name: String::new(),
+                carrier: Carrier::new(&stage.sandbox.tax_url(), Secret::new(TAX_TOKEN)),
+                parties: Parties {
+                    sender: TAX_SENDER.to_owned(),
+                    receiver: "TCT".to_owned(),
+                },
             },
+            others: Vec::new(),
             authorities: vec![authority].into(),
         };
         Ok((stage, exchange))

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sandbox")]
 mod corpus;
+mod life;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,6 +35,14 @@ enum InvoiceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Hóa đơn chưa được cơ quan thuế tiếp nhận, gần hạn nhất trước; thoát 1 khi có hóa đơn trễ hạn.
+    Watch(life::WatchArgs),
+    /// Điều chỉnh, thay thế, hoặc sửa và gửi lại một hóa đơn sai.
+    Correct(Box<life::CorrectArgs>),
+    /// Thông báo hóa đơn sai sót không phải lập lại (04/SS-HĐĐT).
+    Notice(life::NoticeArgs),
+    /// Đăng ký sử dụng hóa đơn điện tử và chứng thư số của trường (01/ĐKTĐ-HĐĐT).
+    Register(life::RegisterArgs),
     /// Chạy kho đột biến và tấn công: mỗi quy tắc phải im với tài liệu đúng và lên tiếng với đột biến.
     #[cfg(feature = "sandbox")]
     Corpus(corpus::CorpusArgs),
@@ -59,6 +68,10 @@ pub fn run(args: InvoiceArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         InvoiceCommand::Verify(args) => run_verify(&args),
         InvoiceCommand::Rules { json } => list_rules(json),
+        InvoiceCommand::Watch(args) => life::run_watch(&args),
+        InvoiceCommand::Correct(args) => life::run_correct(&args),
+        InvoiceCommand::Notice(args) => life::run_notice(&args),
+        InvoiceCommand::Register(args) => life::run_register(&args),
         #[cfg(feature = "sandbox")]
         InvoiceCommand::Corpus(args) => corpus::run(&args),
     }

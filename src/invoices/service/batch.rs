@@ -16,7 +16,7 @@ use crate::invoices::xml::Unsigned;
 const CALL_DIGESTS_MAX: usize = 100;
 
 /// Content that one tax code signs.
-pub(super) trait Content: Send + Sync + 'static {
+pub(in crate::invoices) trait Content: Send + Sync + 'static {
     fn signer(&self) -> &str;
 }
 
@@ -33,19 +33,19 @@ impl Content for Receipt {
 }
 
 /// One document to sign, with the key that was chosen for it.
-pub(super) struct Task<S, D> {
+pub(in crate::invoices) struct Task<S, D> {
     pub subject: S,
     pub document: D,
     pub key: Arc<SigningKey>,
 }
 
-type Results<S> = Vec<(S, Result<String, InvoiceError>)>;
+pub(in crate::invoices) type Results<S> = Vec<(S, Result<String, InvoiceError>)>;
 
 /// Signs all; one result each, in no order.
 ///
 /// # Errors
 /// [`InvoiceError::Interrupted`] when the process is ending.
-pub(super) async fn sign_all<S, D, W>(
+pub(in crate::invoices) async fn sign_all<S, D, W>(
     http: &HttpOut,
     tasks: Vec<Task<S, D>>,
     write: W,

@@ -17,20 +17,21 @@ use crate::invoices::document::{
     Seller, Trustee, VatRate,
 };
 use crate::invoices::rules::{self, DocumentRule, Policy, Settled};
-use crate::invoices::store::{self, AllocationRow, PaymentRow, SeriesKey};
+use crate::invoices::store::{self, AllocationRow, PaymentRow, SeriesKey, Wanted};
 use crate::invoices::xml::write_invoice;
 use crate::money::Vnd;
 use crate::schools::{self, School, parameters};
 
 /// What a school prints and which rules it follows on one day.
-pub(super) struct Profile {
+#[derive(Clone)]
+pub(in crate::invoices) struct Profile {
     pub seller: Seller,
-    trustee: Option<Trustee>,
-    form: Form,
-    format: Format,
+    pub trustee: Option<Trustee>,
+    pub form: Form,
+    pub format: Format,
     pub policy: Policy,
-    symbol: String,
-    solution_provider: String,
+    pub symbol: String,
+    pub solution_provider: String,
 }
 
 /// An invoice that waits for its number only.
@@ -51,16 +52,21 @@ impl Draft {
         )
     }
 
-    pub fn payment_key(&self) -> (SchoolId, PaymentId) {
-        (
-            self.payment.school_id.clone(),
-            self.payment.payment_id.clone(),
-        )
+    pub fn wanted(&self) -> Wanted {
+        wanted(&self.payment)
     }
 }
 
+pub(super) fn wanted(payment: &PaymentRow) -> Wanted {
+    (
+        payment.school_id.clone(),
+        payment.payment_id.clone(),
+        payment.cause.clone(),
+    )
+}
+
 /// The largest number: a draft is tried with it, so that every number fits.
-const WIDEST_NUMBER: i64 = 99_999_999;
+pub(in crate::invoices) const WIDEST_NUMBER: i64 = 99_999_999;
 
 /// Drafts of all payments that want an invoice and could be signed; the rest gets its outcome.
 pub(super) async fn draft(
@@ -74,8 +80,11 @@ pub(super) async fn draft(
     let mut profiles = Profiles::default();
     let mut drafts = Vec::new();
     for payment in fresh {
-        let key = (payment.school_id.clone(), payment.payment_id.clone());
-        let rows = settled.remove(&key).unwrap_or_default();
+        let key = wanted(&payment);
+        // Whoever comes first among several causes of one payment documents all of it.
+        let rows = settled
+            .remove(&(key.0.clone(), key.1.clone()))
+            .unwrap_or_default();
         let day = rules::collection_day(payment.paid_day, now.day());
         let outcome = match profiles.get(app, &payment.school_id, day).await {
             Ok(profile) => draft_one(app, profile, payment, rows, day, now),
@@ -109,18 +118,33 @@ pub(super) async fn settled_by_payment(
     app: &App,
     fresh: &[PaymentRow],
 ) -> Result<HashMap<(SchoolId, PaymentId), Vec<AllocationRow>>, InvoiceError> {
-    let keys: Vec<_> = fresh
+    Ok(by_payment(
+        store::allocations(&app.db, &payment_keys(fresh)).await?,
+    ))
+}
+
+/// Each payment once.
+pub(super) fn payment_keys(fresh: &[PaymentRow]) -> Vec<(SchoolId, PaymentId)> {
+    let mut keys: Vec<_> = fresh
         .iter()
         .map(|row| (row.school_id.clone(), row.payment_id.clone()))
         .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+pub(super) fn by_payment(
+    found: Vec<AllocationRow>,
+) -> HashMap<(SchoolId, PaymentId), Vec<AllocationRow>> {
     let mut settled: HashMap<_, Vec<AllocationRow>> = HashMap::new();
-    for row in store::allocations(&app.db, &keys).await? {
+    for row in found {
         settled
             .entry((row.school_id.clone(), row.payment_id.clone()))
             .or_default()
             .push(row);
     }
-    Ok(settled)
+    settled
 }
 
 pub(super) fn payment_method(payment: &PaymentRow) -> PaymentMethod {
@@ -214,7 +238,7 @@ pub(super) fn read_settled(row: &AllocationRow) -> Result<Settled, InvoiceError>
 
 /// Profiles of a batch: schools and days repeat.
 #[derive(Default)]
-pub(super) struct Profiles {
+pub(in crate::invoices) struct Profiles {
     schools: HashMap<SchoolId, (School, parameters::Parameters)>,
     by_day: HashMap<(SchoolId, Day), Profile>,
 }

@@ -1,9 +1,14 @@
-//! The exchange with the tax authority, through a carrier.
+//! The exchange with the tax authority, through one of several carriers.
 //!
-//! Three outcomes, never two: taken, refused, unknown. The message id is stored before the first
-//! attempt; a later attempt finds it there, asks the carrier first, and repeats under the same id only
-//! what never arrived.
+//! Three outcomes, never two: taken, refused, unknown. Before anything leaves, the message is written
+//! down with its carrier, and that it may have arrived; it is the lock of the invoice. Whoever finds it
+//! asks that carrier first, and repeats under the same id only what never arrived. Only a message that
+//! certainly did not arrive may go to another carrier, under a new id and after the old one was made
+//! void, so that no collection is brought twice.
+//!
+//! An outage is no failure: it is waited for, and the deadline watch shows it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hocphi_adapters::contract::{Call, Fault, Retry};
@@ -14,12 +19,13 @@ use crate::App;
 use crate::clock::Instant;
 use crate::http_out::HttpOut;
 use crate::ids::{InvoiceId, SchoolId};
+use crate::invoices::conversation::{Standing, standing};
 use crate::invoices::messages::{
     Answer, MessageError, Parties, Reason, Reply, Request, check_coded, envelope, explain,
     message_id, read_answers,
 };
 use crate::invoices::signature::Certificate;
-use crate::invoices::store::{self, ExchangeRow, InvoiceState};
+use crate::invoices::store::{self, ExchangeRow, InvoiceState, Live};
 use crate::jobs::{self, NewJob};
 use crate::store::Tx;
 
@@ -35,14 +41,36 @@ pub trait Outside: Send + Sync {
     fn send(&self, call: &Call) -> impl Future<Output = Result<HttpAnswer, Fault>> + Send;
 }
 
-/// A carrier and how we speak with it.
+/// A contract with a carrier, by the name that messages remember.
 #[derive(Clone, Debug)]
-pub struct Exchange {
+pub struct Line {
+    pub name: String,
     pub carrier: Carrier,
     pub parties: Parties,
+}
+
+/// The carriers in the order of preference, and how the authority's answers are believed.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub first: Line,
+    pub others: Vec<Line>,
     /// Certificates of the tax authority or their issuers. Without any, only the signature is
     /// checked, not who made it.
     pub authorities: Arc<[Certificate]>,
+}
+
+impl Exchange {
+    /// The carrier of a message. Messages of before there were several have no name: the first one's.
+    pub(in crate::invoices) fn line(&self, name: &str) -> Option<&Line> {
+        if name.is_empty() {
+            return Some(&self.first);
+        }
+        self.lines().find(|line| line.name == name)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
 }
 
 /// How far an invoice came.
@@ -52,16 +80,12 @@ pub enum Progress {
     Done,
     /// The authority has not answered yet; ask again after so many milliseconds.
     NotYet { millis: i64 },
-    /// A transport failure; the step may simply be repeated, it asks before it sends.
-    Again(String),
+    /// The carrier is out of reach or gave no usable answer; to be asked again after so many
+    /// milliseconds, however long it takes.
+    Outage { problem: String, millis: i64 },
     /// A person must look.
     Stuck(String),
 }
-
-/// Code of "message already received" (einvoice §4.5).
-const DUPLICATE_MESSAGE: &str = "1002";
-/// LTBao "the whole package is valid".
-const PACKAGE_VALID: &str = "2";
 
 /// Sends one signed invoice.
 ///
@@ -78,47 +102,92 @@ pub async fn send(
     let (InvoiceState::Signed, Some(xml)) = (row.state, row.xml.as_deref()) else {
         return Ok(Progress::Done);
     };
-    let message = match &row.message_id {
-        Some(fixed) => {
-            // An earlier attempt may have arrived.
-            match ask(exchange, outside, fixed).await {
-                Ok(Some(_)) => return sent(app, &row).await,
-                Ok(None) => fixed.clone(),
-                Err(progress) => return Ok(progress),
+    let mut live = match row.live() {
+        Some(live) => {
+            let Some(line) = exchange.line(&live.carrier) else {
+                return outage(app, &row, no_such_carrier(&live.carrier)).await;
+            };
+            if live.uncertain {
+                // An earlier attempt may have arrived.
+                match ask(line, outside, &live.message_id).await {
+                    Ok(Some(_)) => return sent(app, &row).await,
+                    Ok(None) => {}
+                    Err(Trouble::Passing(problem)) => return outage(app, &row, problem).await,
+                    Err(Trouble::Lasting(problem)) => return Ok(Progress::Stuck(problem)),
+                }
             }
-        }
-        None => {
-            let fresh = message_id(&exchange.parties, app.ids.bytes());
-            if !fix_message_id(app, &row, &fresh).await? {
-                return Ok(Progress::Again("another node is sending it".into()));
+            if !set_uncertain(app, &row, &live.message_id, true).await? {
+                return Ok(lost_race());
             }
-            fresh
+            live
         }
+        None => match begin(app, &row, &exchange.first).await? {
+            Some(live) => live,
+            None => return Ok(lost_race()),
+        },
     };
+    let mut tried = BTreeSet::new();
+    loop {
+        let Some(line) = exchange.line(&live.carrier) else {
+            return outage(app, &row, no_such_carrier(&live.carrier)).await;
+        };
+        tried.insert(line.name.clone());
+        let fault = match submit(line, outside, &row, &live.message_id, xml).await {
+            Ok(Submitted::Taken) => return sent(app, &row).await,
+            Ok(Submitted::Refused(reasons)) => return refuse(app, &row, &reasons).await,
+            Err(fault) => fault,
+        };
+        match fault.retry {
+            Retry::Never => return Ok(Progress::Stuck(fault.message)),
+            Retry::AskFirst => return outage(app, &row, fault.message).await,
+            Retry::Safe => {}
+        }
+        // It certainly did not arrive there.
+        set_uncertain(app, &row, &live.message_id, false).await?;
+        let next = exchange.lines().find(|line| !tried.contains(&line.name));
+        let Some(next) = next else {
+            return outage(app, &row, fault.message).await;
+        };
+        tracing::warn!(
+            invoice.id = %row.invoice_id, from = line.name, to = next.name,
+            problem = fault.message, "an invoice goes to another carrier"
+        );
+        live = match change_carrier(app, &row, &live, next, &fault.message).await? {
+            Some(live) => live,
+            None => return Ok(lost_race()),
+        };
+    }
+}
+
+enum Submitted {
+    Taken,
+    Refused(Vec<Reason>),
+}
+
+async fn submit(
+    line: &Line,
+    outside: &impl Outside,
+    row: &ExchangeRow,
+    message: &str,
+    xml: &str,
+) -> Result<Submitted, Fault> {
     let body = envelope(
-        &exchange.parties,
+        &line.parties,
         Request::of_symbol(&row.symbol),
         &row.format,
-        &message,
+        message,
         &row.tax_code,
         &[xml.as_bytes()],
     );
-    let answer = match outside.send(&exchange.carrier.submit(body)).await {
-        Ok(answer) => answer,
-        Err(fault) => return Ok(after(fault)),
-    };
-    let receipt = match read_submitted(answer.status, &answer.body) {
-        Ok(receipt) => receipt,
-        Err(fault) => return Ok(after(fault)),
-    };
-    match read_answers(receipt) {
-        Ok(answers) => match refused_receipt(&answers) {
-            Some(reasons) => refuse(app, &row, &reasons).await,
-            None => sent(app, &row).await,
-        },
-        // It was taken by HTTP; what it says is learnt from the replies.
-        Err(_) => sent(app, &row).await,
-    }
+    let answer = outside.send(&line.carrier.submit(body)).await?;
+    let receipt = read_submitted(answer.status, &answer.body)?;
+    // It was taken by HTTP; what cannot be read here is learnt from the replies.
+    let answers = read_answers(receipt).unwrap_or_default();
+    let replies: Vec<Reply> = answers.into_iter().map(|answer| answer.reply).collect();
+    Ok(match standing(Request::of_symbol(&row.symbol), &replies) {
+        Standing::Refused { by: "999", reasons } => Submitted::Refused(reasons),
+        _ => Submitted::Taken,
+    })
 }
 
 /// Fetches the authority's answer to one sent invoice.
@@ -133,57 +202,124 @@ pub async fn collect(
     invoice: &InvoiceId,
 ) -> Result<Progress, InvoiceError> {
     let row = load(app, school, invoice).await?;
-    let (InvoiceState::Sent, Some(xml), Some(message)) =
-        (row.state, row.xml.as_deref(), row.message_id.as_deref())
-    else {
+    let (InvoiceState::Sent, Some(live)) = (row.state, row.live()) else {
         return Ok(Progress::Done);
     };
-    let answers = match ask(exchange, outside, message).await {
-        Ok(Some(answers)) => answers,
-        Ok(None) => return send_again(app, &row).await,
-        Err(progress) => return Ok(progress),
+    let Some(line) = exchange.line(&live.carrier) else {
+        return outage(app, &row, no_such_carrier(&live.carrier)).await;
     };
-    if let Some(reasons) = refused_receipt(&answers) {
-        return refuse(app, &row, &reasons).await;
+    let replies = match ask(line, outside, &live.message_id).await {
+        Ok(Some(replies)) => replies,
+        Ok(None) => return send_again(app, &row).await,
+        Err(Trouble::Passing(problem)) => return outage(app, &row, problem).await,
+        Err(Trouble::Lasting(problem)) => return Ok(Progress::Stuck(problem)),
+    };
+    let request = Request::of_symbol(&row.symbol);
+    match standing(request, &replies) {
+        Standing::Refused { reasons, .. } => {
+            // What another carrier was given before may have arrived after all: then this is the
+            // refusal of a copy.
+            match elsewhere(app, exchange, outside, &row, request).await? {
+                Elsewhere::Nothing => refuse(app, &row, &reasons).await,
+                Elsewhere::Unknown(problem) => outage(app, &row, problem).await,
+                Elsewhere::Stands(found) => conclude(app, exchange, &row, found).await,
+            }
+        }
+        found => conclude(app, exchange, &row, found).await,
     }
-    for answer in &answers {
-        match &answer.reply {
-            Reply::Coded { invoices } => {
-                let mut problem = None;
-                for received in invoices {
-                    match check_coded(xml.as_bytes(), received.as_bytes(), &exchange.authorities) {
-                        Ok(coded) => {
-                            let coded = Some((received.clone(), coded.code));
-                            return accept(app, &row, coded).await;
-                        }
-                        Err(error) => problem = Some(error.to_string()),
-                    }
+}
+
+async fn conclude(
+    app: &App,
+    exchange: &Exchange,
+    row: &ExchangeRow,
+    found: Standing,
+) -> Result<Progress, InvoiceError> {
+    match found {
+        Standing::Coded { invoices } => {
+            let sent = row.xml.as_deref().unwrap_or_default();
+            let mut problem = None;
+            for received in invoices {
+                match check_coded(sent.as_bytes(), received.as_bytes(), &exchange.authorities) {
+                    Ok(coded) => return accept(app, row, Some((received, coded.code))).await,
+                    Err(error) => problem = Some(error.to_string()),
                 }
-                return Ok(Progress::Stuck(
-                    problem.unwrap_or_else(|| "reply 202 holds no invoice".into()),
-                ));
             }
-            Reply::Checked { result, .. }
-                if result == PACKAGE_VALID
-                    && Request::of_symbol(&row.symbol) == Request::Deliver =>
-            {
-                return accept(app, &row, None).await;
-            }
-            Reply::Checked { reasons, .. } => return refuse(app, &row, reasons).await,
-            Reply::Received { .. } | Reply::Other { .. } => {}
+            Ok(Progress::Stuck(
+                problem.unwrap_or_else(|| "reply 202 holds no invoice".into()),
+            ))
+        }
+        Standing::Taken => accept(app, row, None).await,
+        Standing::Refused { reasons, .. } => refuse(app, row, &reasons).await,
+        Standing::Waiting { .. } | Standing::Registered { .. } | Standing::Judged(_) => {
+            Ok(Progress::NotYet {
+                millis: pause(row.sent_at, app.clock.now()),
+            })
         }
     }
-    Ok(Progress::NotYet {
-        millis: pause(row.sent_at, app.clock.now()),
-    })
+}
+
+enum Elsewhere {
+    Nothing,
+    Stands(Standing),
+    /// Not to be found out now.
+    Unknown(String),
+}
+
+/// Asks the carriers of void messages whether the authority took the invoice from them.
+async fn elsewhere(
+    app: &App,
+    exchange: &Exchange,
+    outside: &impl Outside,
+    row: &ExchangeRow,
+    request: Request,
+) -> Result<Elsewhere, InvoiceError> {
+    for (message, carrier) in store::void_messages(&app.db, &row.school_id, &row.invoice_id).await?
+    {
+        let Some(line) = exchange.line(&carrier) else {
+            return Ok(Elsewhere::Unknown(no_such_carrier(&carrier)));
+        };
+        match ask(line, outside, &message).await {
+            Ok(Some(replies)) => {
+                let found = standing(request, &replies);
+                if matches!(found, Standing::Coded { .. } | Standing::Taken) {
+                    return Ok(Elsewhere::Stands(found));
+                }
+            }
+            Ok(None) => {}
+            Err(Trouble::Passing(problem) | Trouble::Lasting(problem)) => {
+                return Ok(Elsewhere::Unknown(problem));
+            }
+        }
+    }
+    Ok(Elsewhere::Nothing)
 }
 
 /// Asks at growing distances: an answer normally comes within the second, sometimes after hours.
-fn pause(sent_at: Option<Instant>, now: Instant) -> i64 {
+pub(in crate::invoices) fn pause(since: Option<Instant>, now: Instant) -> i64 {
     const SHORTEST_MILLIS: i64 = 200;
     const LONGEST_MILLIS: i64 = 60_000;
-    let waited = sent_at.map_or(0, |sent| (now.micros() - sent.micros()) / 1_000);
+    let waited = since.map_or(0, |since| (now.micros() - since.micros()) / 1_000);
     (waited / 2).clamp(SHORTEST_MILLIS, LONGEST_MILLIS)
+}
+
+/// A carrier that does not answer is asked again soon, later less often, and never given up.
+pub(in crate::invoices) fn outage_pause(since: Option<Instant>, now: Instant) -> i64 {
+    const SHORTEST_MILLIS: i64 = 500;
+    const LONGEST_MILLIS: i64 = 300_000;
+    let lasted = since.map_or(0, |since| (now.micros() - since.micros()) / 1_000);
+    (lasted / 2).clamp(SHORTEST_MILLIS, LONGEST_MILLIS)
+}
+
+fn no_such_carrier(name: &str) -> String {
+    format!("the carrier {name:?} that has the message is not configured")
+}
+
+fn lost_race() -> Progress {
+    Progress::Outage {
+        problem: "another node is sending it".into(),
+        millis: 1_000,
+    }
 }
 
 async fn load(
@@ -197,17 +333,33 @@ async fn load(
         .ok_or_else(|| InvoiceError::UnknownInvoice(invoice.to_string()))
 }
 
+/// Why a carrier could not be asked.
+pub(in crate::invoices) enum Trouble {
+    Passing(String),
+    Lasting(String),
+}
+
 /// All replies to a message, or `None` when the carrier never got it.
-async fn ask(
-    exchange: &Exchange,
+pub(in crate::invoices) async fn ask(
+    line: &Line,
     outside: &impl Outside,
     message: &str,
-) -> Result<Option<Vec<Answer>>, Progress> {
+) -> Result<Option<Vec<Reply>>, Trouble> {
+    Ok(ask_whole(line, outside, message)
+        .await?
+        .map(|answers| answers.into_iter().map(|answer| answer.reply).collect()))
+}
+
+async fn ask_whole(
+    line: &Line,
+    outside: &impl Outside,
+    message: &str,
+) -> Result<Option<Vec<Answer>>, Trouble> {
     let answer = outside
-        .send(&exchange.carrier.replies(message))
+        .send(&line.carrier.replies(message))
         .await
         // A question changes nothing on the other side, however it failed.
-        .map_err(|fault| Progress::Again(fault.message))?;
+        .map_err(|fault| Trouble::Passing(fault.message))?;
     match read_replies(answer.status, &answer.body) {
         Ok(Known::Unknown) => Ok(None),
         Ok(Known::Replies(body)) => match read_answers(body) {
@@ -216,46 +368,103 @@ async fn ask(
                 Ok(Some(answers))
             }
             Err(MessageError::Lookup { code, .. }) if code == "1" => Ok(None),
-            Err(error) => Err(Progress::Again(error.to_string())),
+            Err(error) => Err(Trouble::Passing(error.to_string())),
         },
-        Err(fault) => Err(after(fault)),
+        Err(fault) => Err(match fault.retry {
+            Retry::Never => Trouble::Lasting(fault.message),
+            Retry::Safe | Retry::AskFirst => Trouble::Passing(fault.message),
+        }),
     }
 }
 
-fn after(fault: Fault) -> Progress {
-    match fault.retry {
-        Retry::Never => Progress::Stuck(fault.message),
-        Retry::Safe | Retry::AskFirst => Progress::Again(fault.message),
+/// Notes what stands in the way, for the deadline watch.
+async fn outage(app: &App, row: &ExchangeRow, problem: String) -> Result<Progress, InvoiceError> {
+    let now = app.clock.now();
+    if row.problem.as_deref() != Some(problem.as_str()) {
+        let (school, invoice, text) = (
+            row.school_id.clone(),
+            row.invoice_id.clone(),
+            problem.clone(),
+        );
+        app.db
+            .write("invoices.outage", async move |tx: &mut Tx| {
+                store::note_problem(tx, &school, &invoice, &text, now).await
+            })
+            .await?;
     }
-}
-
-/// The reasons of a technical receipt that did not take the message.
-fn refused_receipt(answers: &[Answer]) -> Option<Vec<Reason>> {
-    answers.iter().find_map(|answer| match &answer.reply {
-        Reply::Received {
-            accepted: false,
-            reasons,
-        } if !reasons
-            .iter()
-            .any(|reason| reason.code == DUPLICATE_MESSAGE) =>
-        {
-            Some(reasons.clone())
-        }
-        _ => None,
+    Ok(Progress::Outage {
+        problem,
+        millis: outage_pause(row.tried_at, now),
     })
 }
 
-async fn fix_message_id(app: &App, row: &ExchangeRow, message: &str) -> Result<bool, InvoiceError> {
-    let (school, invoice, message) = (
+/// Writes down a first message, as one that may have arrived; `None` when somebody else did.
+async fn begin(app: &App, row: &ExchangeRow, line: &Line) -> Result<Option<Live>, InvoiceError> {
+    let live = Live {
+        message_id: message_id(&line.parties, app.ids.bytes()),
+        carrier: line.name.clone(),
+        uncertain: true,
+    };
+    let (school, invoice, new, now) = (
         row.school_id.clone(),
         row.invoice_id.clone(),
-        message.to_owned(),
+        live.clone(),
+        app.clock.now(),
     );
-    app.db
-        .write("invoices.fix_message", async move |tx: &mut Tx| {
-            Ok(store::fix_message_id(tx, &school, &invoice, &message).await?)
+    let begun = app
+        .db
+        .write("invoices.begin_message", async move |tx: &mut Tx| {
+            store::begin_message(tx, &school, &invoice, &new, now).await
         })
-        .await
+        .await?;
+    Ok(begun.then_some(live))
+}
+
+async fn set_uncertain(
+    app: &App,
+    row: &ExchangeRow,
+    message: &str,
+    uncertain: bool,
+) -> Result<bool, InvoiceError> {
+    let (school, message) = (row.school_id.clone(), message.to_owned());
+    let at = uncertain.then(|| app.clock.now());
+    Ok(app
+        .db
+        .write("invoices.message_uncertain", async move |tx: &mut Tx| {
+            store::set_uncertain(tx, &school, &message, at).await
+        })
+        .await?)
+}
+
+/// Makes the live message void and begins another one with the next carrier, in one transaction.
+async fn change_carrier(
+    app: &App,
+    row: &ExchangeRow,
+    live: &Live,
+    line: &Line,
+    why: &str,
+) -> Result<Option<Live>, InvoiceError> {
+    let next = Live {
+        message_id: message_id(&line.parties, app.ids.bytes()),
+        carrier: line.name.clone(),
+        uncertain: true,
+    };
+    let (school, invoice, now) = (
+        row.school_id.clone(),
+        row.invoice_id.clone(),
+        app.clock.now(),
+    );
+    let (old, new, why) = (live.message_id.clone(), next.clone(), why.to_owned());
+    let changed = app
+        .db
+        .write("invoices.change_carrier", async move |tx: &mut Tx| {
+            if !store::void_message(tx, &school, &invoice, &old, &why).await? {
+                return Ok(false);
+            }
+            store::begin_message(tx, &school, &invoice, &new, now).await
+        })
+        .await?;
+    Ok(changed.then_some(next))
 }
 
 async fn sent(app: &App, row: &ExchangeRow) -> Result<Progress, InvoiceError> {

@@ -14,7 +14,7 @@ use super::{InvoiceError, KeyRing, Signers, kinds};
 use crate::App;
 use crate::ids::{InvoiceId, PaymentId, SchoolId};
 use crate::invoices::document::Document;
-use crate::invoices::store::{self, InvoiceState};
+use crate::invoices::store::{self, InvoiceState, Wanted};
 use crate::invoices::xml::write_invoice;
 use crate::jobs::{self, NewJob};
 use crate::store::Tx;
@@ -28,8 +28,8 @@ pub enum Issued {
     Signed(InvoiceId),
 }
 
-/// Outcomes by payment, filled step by step.
-pub(super) type Outcomes = HashMap<(SchoolId, PaymentId), Result<Issued, InvoiceError>>;
+/// Outcomes by what wanted an invoice, filled step by step.
+pub(super) type Outcomes = HashMap<Wanted, Result<Issued, InvoiceError>>;
 
 /// Numbers and signs the invoices of a batch of payments, of any schools; one outcome each, in order.
 ///
@@ -41,18 +41,35 @@ pub async fn issue(
     keys: &KeyRing,
     payments: &[(SchoolId, PaymentId)],
 ) -> Result<Vec<Result<Issued, InvoiceError>>, InvoiceError> {
+    let wanted: Vec<Wanted> = payments
+        .iter()
+        .map(|(school, payment)| (school.clone(), payment.clone(), String::new()))
+        .collect();
+    issue_wanted(app, keys, &wanted).await
+}
+
+/// [`issue`] for payments and for movements that brought money of theirs to further bill lines: an
+/// invoice documents what no earlier one does.
+///
+/// # Errors
+/// As [`issue`].
+pub async fn issue_wanted(
+    app: &App,
+    keys: &KeyRing,
+    wanted: &[Wanted],
+) -> Result<Vec<Result<Issued, InvoiceError>>, InvoiceError> {
     let now = app.clock.now();
     let mut outcomes = Outcomes::new();
-    let found = store::payments(&app.db, payments).await?;
-    let mut waiting: Vec<(SchoolId, InvoiceId, PaymentId)> = Vec::new();
+    let found = store::payments(&app.db, wanted).await?;
+    let mut waiting: Vec<(SchoolId, InvoiceId, Wanted)> = Vec::new();
     let mut fresh = Vec::new();
     for row in found {
         match (row.invoice_id.clone(), row.state) {
             (Some(invoice), Some(InvoiceState::Numbered)) => {
-                waiting.push((row.school_id, invoice, row.payment_id));
+                waiting.push((row.school_id.clone(), invoice, super::draft::wanted(&row)));
             }
             (Some(invoice), _) => {
-                outcomes.insert((row.school_id, row.payment_id), Ok(Issued::Signed(invoice)));
+                outcomes.insert(super::draft::wanted(&row), Ok(Issued::Signed(invoice)));
             }
             (None, _) => fresh.push(row),
         }
@@ -72,16 +89,46 @@ pub async fn issue(
         numbered
             .ahead
             .into_iter()
-            .map(|(payment, error)| (payment, Err(error))),
+            .map(|(wanted, error)| (wanted, Err(error))),
     );
-    sign(app, &signers, waiting, &mut outcomes).await?;
-    Ok(payments
+    let keys: Vec<_> = waiting
         .iter()
-        .map(|payment| {
+        .map(|(school, invoice, _)| (school.clone(), invoice.clone()))
+        .collect();
+    let mut failed = sign(app, &signers, &keys).await?;
+    for (_, invoice, wanted) in waiting {
+        let outcome = match failed.remove(&invoice) {
+            Some(error) => Err(error),
+            None => Ok(Issued::Signed(invoice)),
+        };
+        outcomes.insert(wanted, outcome);
+    }
+    Ok(wanted
+        .iter()
+        .map(|wanted| {
             outcomes
-                .remove(payment)
-                .unwrap_or_else(|| Err(InvoiceError::UnknownPayment(payment.1.to_string())))
+                .remove(wanted)
+                .unwrap_or_else(|| Err(InvoiceError::UnknownPayment(wanted.1.to_string())))
         })
+        .collect())
+}
+
+/// Signs numbered invoices, whatever asked for them; one outcome each, in order. What is signed
+/// already is done.
+///
+/// # Errors
+/// As [`issue`].
+pub async fn sign_numbered(
+    app: &App,
+    keys: &KeyRing,
+    invoices: &[(SchoolId, InvoiceId)],
+) -> Result<Vec<Result<(), InvoiceError>>, InvoiceError> {
+    let schools = sorted_schools(invoices.iter().map(|(school, _)| school));
+    let signers = keys.of_schools(app, &schools, app.clock.now()).await?;
+    let mut failed = sign(app, &signers, invoices).await?;
+    Ok(invoices
+        .iter()
+        .map(|(_, invoice)| failed.remove(invoice).map_or(Ok(()), Err))
         .collect())
 }
 
@@ -92,24 +139,19 @@ fn sorted_schools<'s>(schools: impl Iterator<Item = &'s SchoolId>) -> Vec<School
     all
 }
 
-/// Signs, then stores file and follow-up job together.
+/// Signs, then stores file and follow-up job together; answers what failed.
 async fn sign(
     app: &App,
     signers: &Signers,
-    waiting: Vec<(SchoolId, InvoiceId, PaymentId)>,
-    outcomes: &mut Outcomes,
-) -> Result<(), InvoiceError> {
+    waiting: &[(SchoolId, InvoiceId)],
+) -> Result<HashMap<InvoiceId, InvoiceError>, InvoiceError> {
+    let mut failed: HashMap<InvoiceId, InvoiceError> = HashMap::new();
     if waiting.is_empty() {
-        return Ok(());
+        return Ok(failed);
     }
-    let keys: Vec<_> = waiting
-        .iter()
-        .map(|(school, invoice, _)| (school.clone(), invoice.clone()))
-        .collect();
     let now = app.clock.now();
     let mut work = Vec::new();
-    let mut failed: HashMap<InvoiceId, InvoiceError> = HashMap::new();
-    for row in store::numbered(&app.db, &keys).await? {
+    for row in store::numbered(&app.db, waiting).await? {
         let ready = read_content(&row).and_then(|document| {
             let key = Arc::clone(signers.choose(&row.school_id, document.signer())?);
             Ok((document, key))
@@ -156,14 +198,7 @@ async fn sign(
             .await?;
         app.wake.now();
     }
-    for (school, invoice, payment) in waiting {
-        let outcome = match failed.remove(&invoice) {
-            Some(error) => Err(error),
-            None => Ok(Issued::Signed(invoice)),
-        };
-        outcomes.insert((school, payment), outcome);
-    }
-    Ok(())
+    Ok(failed)
 }
 
 fn read_content(row: &store::NumberedRow) -> Result<Document, InvoiceError> {

@@ -38,12 +38,35 @@ impl Signers {
         school: &SchoolId,
         signer: &str,
     ) -> Result<&Arc<SigningKey>, InvoiceError> {
+        self.pick(school, signer, |certificate| {
+            self.check_registered(school, certificate)
+        })
+    }
+
+    /// As [`choose`](Self::choose), for a declaration that registers the key itself.
+    ///
+    /// # Errors
+    /// As [`choose`](Self::choose).
+    pub fn unregistered(
+        &self,
+        school: &SchoolId,
+        signer: &str,
+    ) -> Result<&Arc<SigningKey>, InvoiceError> {
+        self.pick(school, signer, |_| Ok(()))
+    }
+
+    fn pick(
+        &self,
+        school: &SchoolId,
+        signer: &str,
+        check: impl Fn(&Certificate) -> Result<(), CertificateProblem>,
+    ) -> Result<&Arc<SigningKey>, InvoiceError> {
         let mut first_problem = None;
         for key in self.keys.get(school).into_iter().flatten() {
             let fits = key
                 .certificate()
                 .check(signer, self.at)
-                .and_then(|()| self.check_registered(school, key.certificate()));
+                .and_then(|()| check(key.certificate()));
             match fits {
                 Ok(()) => return Ok(key),
                 Err(problem) => {

@@ -9,10 +9,13 @@ mod keys;
 mod number;
 mod receipts;
 
-pub use exchange::{Exchange, HttpAnswer, Outside, Progress, collect, send};
-pub use issue::{Issued, issue};
+pub(super) use batch::{Content, Task, sign_all};
+pub(super) use draft::{Profile, Profiles, WIDEST_NUMBER};
+pub use exchange::{Exchange, HttpAnswer, Line, Outside, Progress, collect, send};
+pub(super) use exchange::{Trouble, ask, outage_pause, pause};
+pub use issue::{Issued, issue, issue_wanted, sign_numbered};
 pub use keys::{KeyRing, ListedKey, Signers, install_key, list_keys, register_certificate};
-pub use receipts::receipt_payments;
+pub use receipts::{receipt_payments, receipt_wanted};
 
 pub use super::key_store::Registered;
 
@@ -27,6 +30,8 @@ use crate::store::StoreError;
 pub mod kinds {
     /// Subject: payment. Numbers and signs.
     pub const ISSUE: &str = "invoice.issue";
+    /// Subject: invoice. Signs a correction or a mended invoice.
+    pub const SIGN: &str = "invoice.sign";
     /// Subject: invoice. Sends it to the authority.
     pub const SEND: &str = "invoice.send";
     /// Subject: invoice. Fetches the authority's answer.

@@ -7,15 +7,15 @@ use super::InvoiceError;
 use super::draft::Draft;
 use crate::App;
 use crate::clock::{Day, Instant};
-use crate::ids::{Ids, InvoiceId, PaymentId, SchoolId};
-use crate::invoices::store::{self, NewInvoice, SeriesKey};
+use crate::ids::{Ids, InvoiceId, SchoolId};
+use crate::invoices::store::{self, NewInvoice, SeriesKey, Wanted};
 use crate::store::{StoreError, Tx};
 
 /// What numbering left to be signed, and payments that must wait for a later day.
 #[derive(Default)]
 pub(super) struct Numbered {
-    pub waiting: Vec<(SchoolId, InvoiceId, PaymentId)>,
-    pub ahead: Vec<((SchoolId, PaymentId), InvoiceError)>,
+    pub waiting: Vec<(SchoolId, InvoiceId, Wanted)>,
+    pub ahead: Vec<(Wanted, InvoiceError)>,
 }
 
 /// Takes the numbers, all in one transaction with the invoices they belong to.
@@ -66,20 +66,20 @@ async fn number_in(
         })
         .collect();
     // Read after the lock: a faster issuer of the same series has committed by now.
-    let keys: Vec<_> = drafts.iter().map(Draft::payment_key).collect();
+    let keys: Vec<_> = drafts.iter().map(Draft::wanted).collect();
     let before: HashMap<_, _> = store::invoiced(tx, &keys)
         .await?
         .into_iter()
-        .map(|(school, payment, invoice)| ((school, payment), invoice))
+        .map(|(school, payment, cause, invoice)| ((school, payment, cause), invoice))
         .collect();
     let mut numbered = Numbered::default();
     let mut invoices = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let payment = draft.payment_key();
-        if let Some(invoice) = before.get(&payment) {
+        let wanted = draft.wanted();
+        if let Some(invoice) = before.get(&wanted) {
             numbered
                 .waiting
-                .push((payment.0, invoice.clone(), payment.1));
+                .push((wanted.0.clone(), invoice.clone(), wanted));
             continue;
         }
         let key = draft.series();
@@ -92,7 +92,7 @@ async fn number_in(
                 symbol: key.2,
                 last_day: last_day.iso(),
             };
-            numbered.ahead.push((payment, error));
+            numbered.ahead.push((wanted, error));
             continue;
         }
         *last_number += 1;
@@ -103,11 +103,12 @@ async fn number_in(
         let invoice_id = InvoiceId::new(ids.next(now));
         numbered
             .waiting
-            .push((payment.0.clone(), invoice_id.clone(), payment.1.clone()));
+            .push((wanted.0.clone(), invoice_id.clone(), wanted.clone()));
         invoices.push(NewInvoice {
-            school_id: payment.0,
+            school_id: wanted.0,
             invoice_id,
-            payment_id: payment.1,
+            payment_id: wanted.1,
+            cause: wanted.2,
             document,
             allocations: draft.allocations.clone(),
         });

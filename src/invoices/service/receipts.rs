@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::batch::{Task, sign_all};
-use super::draft::{Profiles, payment_method, read_settled, settled_by_payment};
+use super::draft::{Profiles, by_payment, payment_keys, payment_method, read_settled, wanted};
 use super::keys::Signers;
 use super::{InvoiceError, KeyRing};
 use crate::App;
@@ -16,7 +16,8 @@ use crate::invoices::document::BillReference;
 use crate::invoices::receipt::{self, Payer, Receipt, ReceiptLine, write_receipt};
 use crate::invoices::receipt_store::{self as receipts, NewReceipt};
 use crate::invoices::rules;
-use crate::invoices::store::{self, AllocationRow, PaymentRow, SeriesKey};
+use crate::invoices::store::{self, AllocationRow, PaymentRow, SeriesKey, Wanted};
+use crate::money::Vnd;
 use crate::store::{StoreError, Tx};
 
 /// The largest number: a draft is tried with it, so that every number fits.
@@ -27,10 +28,11 @@ struct Draft {
     payment: PaymentRow,
     day: Day,
     receipt: Receipt,
+    allocations: Vec<(i64, Vnd)>,
 }
 
-type Waiting = Vec<(SchoolId, ReceiptId, PaymentId)>;
-type Failed = HashMap<(SchoolId, PaymentId), InvoiceError>;
+type Waiting = Vec<(SchoolId, ReceiptId, Wanted)>;
+type Failed = HashMap<Wanted, InvoiceError>;
 
 /// Numbers and signs the receipts of a batch of payments; one outcome each, in order. Payments that
 /// want none are done at once.
@@ -42,6 +44,22 @@ pub async fn receipt_payments(
     keys: &KeyRing,
     payments: &[(SchoolId, PaymentId)],
 ) -> Result<Vec<Result<(), InvoiceError>>, InvoiceError> {
+    let wanted: Vec<Wanted> = payments
+        .iter()
+        .map(|(school, payment)| (school.clone(), payment.clone(), String::new()))
+        .collect();
+    receipt_wanted(app, keys, &wanted).await
+}
+
+/// [`receipt_payments`] for payments and for movements: a receipt documents what no earlier one does.
+///
+/// # Errors
+/// As [`receipt_payments`].
+pub async fn receipt_wanted(
+    app: &App,
+    keys: &KeyRing,
+    payments: &[Wanted],
+) -> Result<Vec<Result<(), InvoiceError>>, InvoiceError> {
     let now = app.clock.now();
     let mut failed = Failed::new();
     let mut waiting = Waiting::new();
@@ -49,7 +67,8 @@ pub async fn receipt_payments(
     for row in receipts::payments(&app.db, payments).await? {
         match (row.receipt_id, row.receipt_state.as_deref()) {
             (Some(receipt), Some("NUMBERED")) => {
-                waiting.push((row.payment.school_id, receipt, row.payment.payment_id));
+                let wanted = wanted(&row.payment);
+                waiting.push((row.payment.school_id, receipt, wanted));
             }
             (Some(_), _) => {}
             (None, _) => fresh.push(row.payment),
@@ -75,7 +94,7 @@ pub async fn receipt_payments(
         match fits {
             Ok(_) => ready.push(draft),
             Err(error) => {
-                failed.insert((draft.payment.school_id, draft.payment.payment_id), error);
+                failed.insert(wanted(&draft.payment), error);
             }
         }
     }
@@ -84,10 +103,7 @@ pub async fn receipt_payments(
     Ok(in_order(payments, failed))
 }
 
-fn in_order(
-    payments: &[(SchoolId, PaymentId)],
-    mut failed: Failed,
-) -> Vec<Result<(), InvoiceError>> {
+fn in_order(payments: &[Wanted], mut failed: Failed) -> Vec<Result<(), InvoiceError>> {
     payments
         .iter()
         .map(|payment| failed.remove(payment).map_or(Ok(()), Err))
@@ -100,22 +116,25 @@ async fn draft(
     now: Instant,
     failed: &mut Failed,
 ) -> Result<Vec<Draft>, InvoiceError> {
-    let mut settled = settled_by_payment(app, &fresh).await?;
+    let mut settled = by_payment(receipts::allocations(&app.db, &payment_keys(&fresh)).await?);
     let mut profiles = Profiles::default();
     let mut drafts = Vec::new();
     for payment in fresh {
-        let key = (payment.school_id.clone(), payment.payment_id.clone());
-        let rows = settled.remove(&key).unwrap_or_default();
+        let key = wanted(&payment);
+        // Whoever comes first among several causes of one payment documents all of it.
+        let rows = settled
+            .remove(&(key.0.clone(), key.1.clone()))
+            .unwrap_or_default();
         let day = rules::collection_day(payment.paid_day, now.day());
         let drafted = match profiles.get(app, &payment.school_id, day).await {
             Ok(profile) => {
-                let wanted = |row: &AllocationRow| {
+                let receipted = |row: &AllocationRow| {
                     read_settled(row).map(|settled| {
                         rules::wants_receipt(profile.policy, settled.document_rule)
                             .then(|| (row.clone(), settled))
                     })
                 };
-                match rows.iter().map(wanted).collect::<Result<Vec<_>, _>>() {
+                match rows.iter().map(receipted).collect::<Result<Vec<_>, _>>() {
                     Ok(rows) => draft_one(app, profile, payment, rows, day, now),
                     Err(error) => Err(error),
                 }
@@ -142,9 +161,11 @@ fn draft_one(
     now: Instant,
 ) -> Result<Option<Draft>, InvoiceError> {
     let mut lines = Vec::new();
+    let mut allocations = Vec::new();
     let mut bills: Vec<BillReference> = Vec::new();
     let mut payer = Payer::default();
     for (row, settled) in rows.into_iter().flatten() {
+        allocations.push((row.seq, row.amount));
         lines.push(ReceiptLine {
             on_behalf: settled.collection_class == "ON_BEHALF",
             name: settled.name,
@@ -186,6 +207,7 @@ fn draft_one(
         payment,
         day,
         receipt,
+        allocations,
     }))
 }
 
@@ -228,7 +250,7 @@ async fn number(
     Ok(())
 }
 
-type Ahead = Vec<((SchoolId, PaymentId), InvoiceError)>;
+type Ahead = Vec<(Wanted, InvoiceError)>;
 
 async fn number_in(
     tx: &mut Tx,
@@ -240,8 +262,8 @@ async fn number_in(
     for draft in drafts {
         first_days.entry(series(draft)).or_insert(draft.day);
     }
-    let wanted: Vec<_> = first_days.into_iter().collect();
-    let mut at: HashMap<SeriesKey, (i64, Day)> = store::lock_series(tx, &wanted)
+    let series_of: Vec<_> = first_days.into_iter().collect();
+    let mut at: HashMap<SeriesKey, (i64, Day)> = store::lock_series(tx, &series_of)
         .await?
         .into_iter()
         .map(|row| {
@@ -252,24 +274,16 @@ async fn number_in(
         })
         .collect();
     // Read after the lock: a faster issuer of the same series has committed by now.
-    let keys: Vec<_> = drafts
-        .iter()
-        .map(|draft| {
-            (
-                draft.payment.school_id.clone(),
-                draft.payment.payment_id.clone(),
-            )
-        })
-        .collect();
+    let keys: Vec<Wanted> = drafts.iter().map(|draft| wanted(&draft.payment)).collect();
     let before: HashMap<_, _> = receipts::receipted(tx, &keys)
         .await?
         .into_iter()
-        .map(|(school, payment, receipt)| ((school, payment), receipt))
+        .map(|(school, payment, cause, receipt)| ((school, payment, cause), receipt))
         .collect();
     let (mut waiting, mut ahead, mut new) = (Waiting::new(), Ahead::new(), Vec::new());
-    for (draft, payment) in drafts.iter().zip(keys) {
-        if let Some(receipt) = before.get(&payment) {
-            waiting.push((payment.0, receipt.clone(), payment.1));
+    for (draft, of) in drafts.iter().zip(keys) {
+        if let Some(receipt) = before.get(&of) {
+            waiting.push((of.0.clone(), receipt.clone(), of));
             continue;
         }
         let key = series(draft);
@@ -282,7 +296,7 @@ async fn number_in(
                 symbol: key.2,
                 last_day: last_day.iso(),
             };
-            ahead.push((payment, error));
+            ahead.push((of, error));
             continue;
         }
         *last_number += 1;
@@ -291,12 +305,14 @@ async fn number_in(
         receipt.number = *last_number;
         receipt.issue_day = day;
         let receipt_id = ReceiptId::new(ids.next(now));
-        waiting.push((payment.0.clone(), receipt_id.clone(), payment.1.clone()));
+        waiting.push((of.0.clone(), receipt_id.clone(), of.clone()));
         new.push(NewReceipt {
-            school_id: payment.0,
+            school_id: of.0,
             receipt_id,
-            payment_id: payment.1,
+            payment_id: of.1,
+            cause: of.2,
             receipt,
+            allocations: draft.allocations.clone(),
         });
     }
     let advanced: Vec<_> = at
@@ -319,13 +335,13 @@ async fn sign(
         .iter()
         .map(|(school, receipt, _)| (school.clone(), receipt.clone()))
         .collect();
-    let payments: HashMap<ReceiptId, (SchoolId, PaymentId)> = waiting
+    let wanted_by: HashMap<ReceiptId, Wanted> = waiting
         .into_iter()
-        .map(|(school, receipt, payment)| (receipt, (school, payment)))
+        .map(|(_, receipt, wanted)| (receipt, wanted))
         .collect();
     let mut fail = |receipt: &ReceiptId, error| {
-        if let Some(payment) = payments.get(receipt) {
-            failed.insert(payment.clone(), error);
+        if let Some(wanted) = wanted_by.get(receipt) {
+            failed.insert(wanted.clone(), error);
         }
     };
     let mut work = Vec::new();

@@ -31,6 +31,7 @@ pub struct Prepared {
     object: String,
     id: String,
     root: &'static str,
+    slot: &'static str,
 }
 
 /// `SignedInfo` and `Object` inherit the namespace of `Signature` in the file, but their canonical
@@ -40,10 +41,10 @@ const CANONICAL_HEAD: &str = "<SignedInfo xmlns=\"http://www.w3.org/2000/09/xmld
 impl Prepared {
     /// Digests the data and the signing time.
     pub fn new(unsigned: Unsigned, at: Instant) -> Self {
-        let id = unsigned.id;
+        let (id, slot) = (unsigned.id, unsigned.slot);
         let object = format!(
             " Id=\"ST-{id}\"><SignatureProperties><SignatureProperty Id=\"SP-{id}\" \
-             Target=\"#NBan-{id}\"><SigningTime>{}</SigningTime></SignatureProperty>\
+             Target=\"#{slot}-{id}\"><SigningTime>{}</SigningTime></SignatureProperty>\
              </SignatureProperties></Object>",
             at.local_iso()
         );
@@ -64,6 +65,7 @@ impl Prepared {
             object,
             id,
             root: unsigned.root,
+            slot,
         }
     }
 
@@ -80,11 +82,16 @@ impl Prepared {
             object,
             id,
             root,
+            slot,
         } = self;
         for part in [
-            b"<DSCKS><NBan><Signature xmlns=\"".as_slice(),
+            b"<DSCKS><".as_slice(),
+            slot.as_bytes(),
+            b"><Signature xmlns=\"",
             DSIG.as_bytes(),
-            b"\" Id=\"NBan-",
+            b"\" Id=\"",
+            slot.as_bytes(),
+            b"-",
             id.as_bytes(),
             b"\"><SignedInfo",
             &signed_info[CANONICAL_HEAD.len()..],
@@ -94,7 +101,9 @@ impl Prepared {
             key_info,
             b"<Object",
             object.as_bytes(),
-            b"</Signature></NBan></DSCKS></",
+            b"</Signature></",
+            slot.as_bytes(),
+            b"></DSCKS></",
             root.as_bytes(),
             b">",
         ] {

@@ -9,7 +9,7 @@ use super::report::Severity;
 use crate::stored_as_text;
 
 /// Changes with every change of a rule.
-pub const CATALOGUE: &str = "2026-11-24";
+pub const CATALOGUE: &str = "2026-11-25";
 
 /// Rules of one format version (einvoice §1.1, §2.1). The format decisions are known to us from
 /// implementations, so what only they ask is never stricter than those.
@@ -96,11 +96,11 @@ pub const RULES: &[Rule] = &[
     rule("structure.stray", Error, V2_0, "Không có phần tử lạ cạnh dữ liệu hóa đơn, không có bản sao dữ liệu ở chỗ khác.", "Nothing foreign stands beside the data, and no copy of them anywhere else.", "1450"),
     rule("structure.symbol", Error, V2_0, "Ký hiệu gồm C/K, hai số của năm, loại và hai chữ.", "The symbol is C or K, two digits of the year, a kind and two letters.", "TT 91/2026 PL I"),
     rule("structure.tax_code", Error, V2_0, "Mã số thuế đúng dạng, đúng số kiểm tra.", "Tax codes have their form and check digit.", "TT 90/2026 Đ5"),
-    rule("structure.title", Warning, V2_0, "Tên hóa đơn hợp với mẫu số.", "The name of the document fits its form.", "TT 91/2026 PL I"),
+    rule("structure.title", Warning, V2_0, "Tên hóa đơn không phải tên của mẫu số khác.", "The name of the document is not that of another form.", "TT 91/2026 PL I"),
     rule("structure.unknown", Warning, V2_0, "Chỉ có phần tử của định dạng.", "Only elements of the format stand in an invoice.", "1450, 1306, 1233"),
     rule("structure.version", Warning, V2_0, "Phiên bản định dạng là 2.0.0, 2.0.1, 2.1.0 hoặc 2.1.1.", "The format version is 2.0.0, 2.0.1, 2.1.0 or 2.1.1.", "1450, 1306, 1233"),
 
-    rule("version.element", Warning, V2_0, "Phần tử có trong phiên bản đã khai.", "Elements belong to the version that is stated.", "1306, 1233"),
+    rule("version.element", Warning, V2_0, "Phần tử và giá trị có trong phiên bản đã khai.", "Elements and values belong to the version that is stated.", "1306, 1233"),
     rule("version.period", Warning, V2_0, "Phiên bản đã có hiệu lực, hoặc còn hiệu lực, vào ngày lập.", "The version was in use on the issue day.", "1306, 1233"),
 
     rule("buyer.is_seller", Warning, V2_0, "Người mua khác người bán.", "The buyer is not the seller.", "NĐ 254/2026 Đ4"),

@@ -89,6 +89,7 @@ fn version(data: Node<'_, '_>, report: &mut Report) {
             }
         }
     }
+    later_values(data, report);
     let format = text(data, &["TTChung", "PBan"]);
     let (Some(issued), Some((_, from, end))) = (
         day(data, &["TTChung", "NLap"]),
@@ -110,20 +111,67 @@ fn version(data: Node<'_, '_>, report: &mut Report) {
     }
 }
 
+/// Values and elements of lines that came with a later version (einvoice §2.1, §2.5, §2.13).
+fn later_values(data: Node<'_, '_>, report: &mut Report) {
+    let rules = report.rules;
+    let mut warn = |node: Node<'_, '_>, said: &str, since: RuleSet| {
+        if rules < since {
+            report.warn(
+                "version.element",
+                node,
+                format!("{said} chỉ có từ phiên bản {since}"),
+                format!("{said} exists since version {since} only"),
+            );
+        }
+    };
+    let general = |steps: &[&str]| find(data, &["TTChung"]).and_then(|node| find(node, steps));
+    if let Some(form) = general(&["KHMSHDon"])
+        && matches!(value(form).as_str(), "7" | "8" | "9")
+    {
+        warn(form, "KHMSHDon 7, 8, 9", RuleSet::V2_1_0);
+    }
+    if let Some(symbol) = general(&["KHHDon"]) {
+        match value(symbol).as_bytes().get(3) {
+            Some(b'X') => warn(symbol, "KHHDon X", RuleSet::V2_1_0),
+            Some(b'F') => warn(symbol, "KHHDon F", RuleSet::V2_1_1),
+            _ => {}
+        }
+    }
+    if let Some(nature) = general(&["TTHDLQuan", "TCHDon"])
+        && matches!(value(nature).as_str(), "3" | "4" | "5")
+    {
+        warn(nature, "TCHDon 3, 4, 5", RuleSet::V2_1_1);
+    }
+    for line in lines(data) {
+        for child in elements(line) {
+            match (child.tag_name().name(), value(child).as_str()) {
+                ("TChat", "5") => warn(child, "TChat 5", RuleSet::V2_1_0),
+                ("TSuat", "CTTC") => warn(child, "TSuat CTTC", RuleSet::V2_1_0),
+                ("TTHHDTrung", _) => warn(child, "TTHHDTrung", RuleSet::V2_1_0),
+                _ => {}
+            }
+        }
+    }
+}
+
 fn title_and_symbol(data: Node<'_, '_>, report: &mut Report) {
     let form = text(data, &["TTChung", "KHMSHDon"]);
+    // The law fixes no wording (a ticket, a card and a receipt voucher are invoices too): a name is wrong
+    // only where it says the other form.
     let title = text(data, &["TTChung", "THDon"]).to_lowercase();
-    let word = match form.as_str() {
-        "1" => "giá trị gia tăng",
-        "2" => "bán hàng",
-        _ => "",
+    let says_vat = title.contains("giá trị gia tăng") || title.contains("gtgt");
+    let says_sales = title.contains("bán hàng");
+    let other = match form.as_str() {
+        "1" if says_sales && !says_vat => Some("2"),
+        "2" if says_vat => Some("1"),
+        _ => None,
     };
-    if !title.is_empty() && !title.contains(word) {
+    if let Some(other) = other {
         report.warn(
             "structure.title",
             (data, "TTChung/THDon"),
-            format!("tên hóa đơn mẫu {form} thường có \"{word}\""),
-            format!("the name of form {form} usually says \"{word}\""),
+            format!("tên hóa đơn mẫu {form} là tên của mẫu {other}"),
+            format!("the name of this form {form} is that of form {other}"),
         );
     }
     let symbol = text(data, &["TTChung", "KHHDon"]);

@@ -10,6 +10,7 @@ mod c14n;
 mod catalogue;
 pub mod corpus;
 mod dates;
+mod declaration;
 mod dsig;
 mod legal;
 mod receipt;
@@ -47,7 +48,8 @@ pub struct Trust<'t> {
 /// Carriers take no larger packages (einvoice §2.2).
 const INVOICES_MAX: usize = 1_000;
 
-/// Checks a file: a bare `HDon`, or a message `TDiep` with any number of them.
+/// Checks a file: a bare `HDon`, a message `TDiep` with any number of them, a payment receipt, or a
+/// declaration of a seller.
 pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     let mut report = Report::default();
     let tree = match tree::bounded(bytes).and_then(|text| Ok((text, tree::parse(text)?))) {
@@ -73,6 +75,10 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     let root = tree.root_element();
     if is(root, "PhieuThu") {
         receipt::check(root, context, trust.today, &mut report);
+        return report.concluded();
+    }
+    if let Some(data) = declaration::data_name(root) {
+        declaration::check(root, data, context, &mut report);
         return report.concluded();
     }
     let mut invoices: Vec<Node<'_, '_>> = if is(root, "HDon") {

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use roxmltree::{Document, Node};
 
 use super::dates;
+use super::declaration;
 use super::dsig::{self, Checked, Index, SignatureProblem};
 use super::report::{Report, Summary};
 use super::tree::{elements, find, named, value, value_at};
@@ -60,7 +61,11 @@ pub fn check<'a, 'i>(
     report: &mut Report,
 ) {
     let slots = find(invoice, &["DSCKS"]);
-    let seller = slots.into_iter().flat_map(|slots| named(slots, "NBan"));
+    let owner = match declaration::data_name(invoice) {
+        Some(_) => "NNT",
+        None => "NBan",
+    };
+    let seller = slots.into_iter().flat_map(|slots| named(slots, owner));
     let seller_signatures: Vec<_> = seller.flat_map(signatures_in).collect();
     let symbol = value_at(data, &["TTChung", "KHHDon"]).unwrap_or_default();
     match seller_signatures.as_slice() {
@@ -193,6 +198,8 @@ fn seller_signature(
     let certificate = &checked.certificate;
     let seller = value_at(data, &["NDHDon", "NBan", "MST"])
         .or_else(|| value_at(data, &["NDPThu", "NBan", "MST"]))
+        .or_else(|| value_at(data, &["MST"]))
+        .or_else(|| value_at(data, &["TTChung", "MST"]))
         .unwrap_or_default();
     let trustee = value_at(data, &["TTChung", "MSTDVNUNLHDon"]);
     let owner = certificate.tax_code.as_deref();

@@ -319,7 +319,8 @@ fn kind_of_invoice(data: Node<'_, '_>, since_21: bool, report: &mut Report) {
             }
         }
         "2" => {
-            if since_21 && named(general, "HDDCKPTQuan").next().is_none() {
+            // Of every version, unlike the flag of finance leases.
+            if named(general, "HDDCKPTQuan").next().is_none() {
                 missing(general, "HDDCKPTQuan", report);
             }
             let rates = lines(data)

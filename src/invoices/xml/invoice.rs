@@ -27,6 +27,8 @@ pub struct Unsigned {
     pub(in crate::invoices) id: String,
     /// What closes the file.
     pub(in crate::invoices) root: &'static str,
+    /// Whose signature it is, below DSCKS: `NBan` of invoices, `NNT` of declarations.
+    pub(in crate::invoices) slot: &'static str,
 }
 
 impl Unsigned {
@@ -81,6 +83,7 @@ pub fn write_invoice(document: &Document) -> Result<Unsigned, ContentError> {
         data,
         id,
         root: "HDon",
+        slot: "NBan",
     })
 }
 

@@ -157,6 +157,7 @@ pub async fn receipts(
            LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
            LEFT JOIN pupil u ON u.school_id = b.school_id AND u.pupil_id = b.pupil_id
            LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+                              AND i.cause = '' AND i.related_id IS NULL
           WHERE p.school_id = $1 AND p.paid_day >= $2 AND p.paid_day <= $3
             AND ($4 = '' OR p.channel = $4)
             AND ($5 = '' OR u.search_name LIKE '%' || $5 || '%')
@@ -226,6 +227,7 @@ pub async fn receipt(
            FROM payment p
            LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
            LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+                              AND i.cause = '' AND i.related_id IS NULL
           WHERE p.school_id = $1 AND p.payment_id = $2",
     )
     .bind(school.clone())
@@ -254,6 +256,7 @@ pub async fn receipts_of_bill(
            FROM payment p
            LEFT JOIN fee_bill b ON b.school_id = p.school_id AND b.bill_id = p.bill_id
            LEFT JOIN invoice i ON i.school_id = p.school_id AND i.payment_id = p.payment_id
+                              AND i.cause = '' AND i.related_id IS NULL
           WHERE p.school_id = $1
             AND p.payment_id IN (SELECT a.payment_id FROM allocation a
                                   WHERE a.school_id = $1 AND a.bill_id = $2)

@@ -1,5 +1,6 @@
 //! Promises of the data layer, kept on both engines.
 
+mod correction_forms;
 mod fees;
 mod imports;
 mod ledger;

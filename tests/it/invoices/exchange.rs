@@ -8,10 +8,12 @@ use hocphi::App;
 use hocphi::ids::{InvoiceId, SchoolId};
 use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::{
-    Exchange, HttpAnswer, Issued, KeyRing, Outside, Progress, collect, install_key, issue, send,
+    Exchange, HttpAnswer, Issued, KeyRing, Line, Outside, Progress, collect, install_key, issue,
+    send,
 };
 use hocphi::invoices::signature::{Certificate, SigningKey, pem_blocks};
 use hocphi::invoices::verify::{Trust, verify};
+use hocphi::store::Tx;
 use hocphi_adapters::contract::{Call, Fault, Retry, Secret};
 use hocphi_adapters::tax::Carrier;
 use hocphi_sandbox::{Config, Levers, Pki, Sandbox, Taxpayer};
@@ -19,25 +21,45 @@ use hocphi_sandbox::{Config, Levers, Pki, Sandbox, Taxpayer};
 use super::books::{SCHOOLS, app_on, payment, schools, start};
 use crate::engines::fresh_databases;
 
-/// A client that may lose the answers of its first calls, after they arrived.
-struct Client {
+/// A client that may lose the answers of its next calls after they arrived, or the calls themselves.
+pub struct Client {
     http: reqwest::Client,
-    lose: AtomicUsize,
-    posts: AtomicUsize,
+    pub lose: AtomicUsize,
+    pub swallow: AtomicUsize,
+    pub posts: AtomicUsize,
 }
 
 impl Client {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             lose: AtomicUsize::new(0),
+            swallow: AtomicUsize::new(0),
             posts: AtomicUsize::new(0),
         }
     }
 }
 
+fn one_less(counter: &AtomicUsize) -> bool {
+    counter
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        })
+        .is_ok()
+}
+
+fn timed_out() -> Fault {
+    Fault {
+        retry: Retry::AskFirst,
+        message: "timed out".into(),
+    }
+}
+
 impl Outside for Client {
     async fn send(&self, call: &Call) -> Result<HttpAnswer, Fault> {
+        if one_less(&self.swallow) {
+            return Err(timed_out());
+        }
         if call.method == "POST" {
             self.posts.fetch_add(1, Ordering::SeqCst);
         }
@@ -49,16 +71,8 @@ impl Outside for Client {
             request = request.header(name, value);
         }
         let response = request.send().await.unwrap();
-        let lost = self
-            .lose
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                left.checked_sub(1)
-            });
-        if lost.is_ok() {
-            return Err(Fault {
-                retry: Retry::AskFirst,
-                message: "timed out".into(),
-            });
+        if one_less(&self.lose) {
+            return Err(timed_out());
         }
         Ok(HttpAnswer {
             status: response.status().as_u16(),
@@ -67,18 +81,32 @@ impl Outside for Client {
     }
 }
 
-struct Scene {
-    app: App,
-    sandbox: Sandbox,
-    exchange: Exchange,
-    client: Client,
-    invoice: InvoiceId,
-    school: SchoolId,
+pub struct Scene {
+    pub app: App,
+    pub sandbox: Sandbox,
+    pub exchange: Exchange,
+    pub client: Arc<Client>,
+    pub invoice: InvoiceId,
+    pub school: SchoolId,
 }
 
 /// A signed invoice and a running authority that knows its seller.
-async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
+pub async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
+    scene_of(app, pki, "C").await
+}
+
+/// [`scene`] with coded (`C`) or uncoded (`K`) invoices.
+pub async fn scene_of(app: App, pki: &Arc<Pki>, coding: &'static str) -> Scene {
     schools(&app, "INVOICE_ALL").await;
+    app.db
+        .write("test.coding", async move |tx: &mut Tx| {
+            tx.sql("UPDATE parameter SET value = $1 WHERE key = 'invoice_coding'")
+                .bind(coding)
+                .run()
+                .await
+        })
+        .await
+        .unwrap();
     let (id, tax_code, _) = SCHOOLS[0];
     let school = SchoolId::new(id);
     let identity = pki.issue("Trường s1", tax_code).unwrap();
@@ -100,14 +128,11 @@ async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
     let authority = pem_blocks(&pki.tax_authority().certificate_pem).remove(0);
     Scene {
         exchange: Exchange {
-            carrier: Carrier::new(&sandbox.tax_url(), Secret::new("sandbox-tvan-token")),
-            parties: Parties {
-                sender: "0100109106".into(),
-                receiver: "0100109106".into(),
-            },
+            first: line("a", &sandbox.tax_url()),
+            others: Vec::new(),
             authorities: Arc::new([Certificate::from_der(&authority.der).unwrap()]),
         },
-        client: Client::new(),
+        client: Arc::new(Client::new()),
         invoice: invoice.clone(),
         app,
         sandbox,
@@ -115,32 +140,42 @@ async fn scene(app: App, pki: &Arc<Pki>) -> Scene {
     }
 }
 
+/// A contract with a carrier at an address.
+pub fn line(name: &str, url: &str) -> Line {
+    Line {
+        name: name.into(),
+        carrier: Carrier::new(url, Secret::new("sandbox-tvan-token")),
+        parties: Parties {
+            sender: "0100109106".into(),
+            receiver: "0100109106".into(),
+        },
+    }
+}
+
 impl Scene {
-    async fn send(&self) -> Progress {
-        send(
-            &self.app,
-            &self.exchange,
-            &self.client,
-            &self.school,
-            &self.invoice,
-        )
-        .await
-        .unwrap()
+    pub async fn send(&self) -> Progress {
+        self.send_one(&self.invoice).await
     }
 
-    async fn collect(&self) -> Progress {
-        collect(
-            &self.app,
-            &self.exchange,
-            &self.client,
-            &self.school,
-            &self.invoice,
-        )
-        .await
-        .unwrap()
+    pub async fn send_one(&self, invoice: &InvoiceId) -> Progress {
+        let client = &*self.client;
+        send(&self.app, &self.exchange, client, &self.school, invoice)
+            .await
+            .unwrap()
     }
 
-    async fn row(&self) -> (String, Option<String>, Option<String>, Option<String>) {
+    pub async fn collect(&self) -> Progress {
+        self.collect_one(&self.invoice).await
+    }
+
+    pub async fn collect_one(&self, invoice: &InvoiceId) -> Progress {
+        let client = &*self.client;
+        collect(&self.app, &self.exchange, client, &self.school, invoice)
+            .await
+            .unwrap()
+    }
+
+    pub async fn row(&self) -> (String, Option<String>, Option<String>, Option<String>) {
         self.app
             .db
             .sql("SELECT state, authority_code, coded_xml, refusal FROM invoice")
@@ -177,7 +212,7 @@ async fn a_lost_answer_is_asked_about_and_not_sent_twice() {
     for (db, _keep) in fresh_databases().await {
         let scene = scene(app_on(db), &pki).await;
         scene.client.lose.store(1, Ordering::SeqCst);
-        assert!(matches!(scene.send().await, Progress::Again(_)));
+        assert!(matches!(scene.send().await, Progress::Outage { .. }));
         assert_eq!(scene.row().await.0, "SIGNED");
         assert_eq!(scene.send().await, Progress::Done);
         assert_eq!(scene.client.posts.load(Ordering::SeqCst), 1);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use hocphi::invoices::document::Form;
 
-use super::samples::signed;
+use super::samples::{corrections, signed};
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
     let file = folder.join(name);
@@ -78,6 +78,18 @@ fn xmlsec1_accepts_what_we_sign_and_refuses_a_change() {
         }
         assert!(!verdict("changed.xml", &altered(&file)).status.success());
     }
+    for (name, file) in corrections() {
+        let output = verdict(name, &file);
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let report = hocphi::invoices::verify::verify(&file, Default::default());
+        assert!(report.valid, "{name}: {:#?}", report.findings);
+        let changed = String::from_utf8(file).unwrap().replacen("129", "130", 1);
+        assert!(!verdict(name, changed.as_bytes()).status.success());
+    }
 }
 
 #[test]
@@ -96,6 +108,11 @@ fn java_accepts_what_we_sign_and_refuses_a_change() {
         .arg(write(folder.path(), "bare.xml", &file))
         .arg(write(folder.path(), "sales.xml", &signed(Form::Sales)))
         .arg(write(folder.path(), "message.xml", &in_a_message(&file)))
+        .args(
+            corrections()
+                .into_iter()
+                .map(|(name, file)| write(folder.path(), name, &file)),
+        )
         .arg(write(folder.path(), "changed.xml", &altered(&file)))
         .output()
         .unwrap();
@@ -103,7 +120,9 @@ fn java_accepts_what_we_sign_and_refuses_a_change() {
     let verdicts: Vec<_> = text.lines().collect();
     assert_eq!(
         verdicts,
-        ["valid", "valid", "valid", "invalid"],
+        [
+            "valid", "valid", "valid", "valid", "valid", "valid", "valid", "invalid"
+        ],
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -1,8 +1,9 @@
 use hocphi::clock::{Day, Instant};
 use hocphi::invoices::document::{
-    BillReference, Buyer, Collected, Document, Form, Format, Heading, Numbering, PaymentMethod,
-    Seller, VatRate,
+    BillReference, Buyer, Collected, Correction, CorrectionReason, Document, Form, Format, Heading,
+    Numbering, PaymentMethod, Related, Seller, VatRate,
 };
+use hocphi::invoices::life::content::{Content, adjusting, replacing};
 use hocphi::invoices::signature::{Certificate, SigningKey, pem_blocks};
 use hocphi::invoices::xml::write_invoice;
 use hocphi::money::Vnd;
@@ -97,4 +98,55 @@ pub fn signed(form: Form) -> Vec<u8> {
             signing_moment(),
         )
         .unwrap()
+}
+
+/// Every kind of correction of the sample invoice, signed: amounts down and up, words alone, and a
+/// replacement.
+pub fn corrections() -> Vec<(&'static str, Vec<u8>)> {
+    let original = document(Form::Vat);
+    let amounts: Vec<(i64, Vnd)> = (1..)
+        .zip([3_200_000, 683_100, 604_000, 13_690_000, 120_000].map(Vnd::new))
+        .collect();
+    let before = Content::of_root(&original, &amounts).unwrap();
+    let mut less = before.clone();
+    less.lines[0].amount = Vnd::new(1_200_000);
+    less.lines[2].amount = Vnd::new(704_000);
+    let mut words = before.clone();
+    words.lines[1].name = "Bảo hiểm y tế <học sinh> & sinh viên".into();
+    words.buyer.name = Some("Nguyễn Thị Đúng".into());
+    [
+        ("adjusted.xml", Correction::Adjusting, less.clone()),
+        ("words.xml", Correction::Adjusting, words.clone()),
+        ("replaced.xml", Correction::Replacing, less),
+        ("renamed.xml", Correction::Replacing, words),
+    ]
+    .into_iter()
+    .map(|(name, method, after)| {
+        let mut numbering = original.numbering.clone();
+        numbering.number = 129;
+        let heading = Heading {
+            numbering,
+            payment_method: original.payment_method,
+            solution_provider: original.solution_provider.clone(),
+            seller: original.seller.clone(),
+            buyer: after.buyer.clone(),
+            trustee: None,
+            related: Some(Related::to(
+                &original.numbering,
+                method,
+                CorrectionReason::WronglyMade,
+            )),
+            bills: original.bills.clone(),
+            lookup_code: "abc124".into(),
+        };
+        let correction = match method {
+            Correction::Adjusting => adjusting(heading, &before, &after),
+            Correction::Replacing => replacing(heading, &original, &before, &after),
+        }
+        .unwrap();
+        let unsigned = write_invoice(&correction).unwrap();
+        let file = key().sign(unsigned, SELLER, signing_moment()).unwrap();
+        (name, file)
+    })
+    .collect()
 }

@@ -38,11 +38,13 @@ const ROWS: &[Row] = &[
     ("structure.buyer", Vat, "<NMua>", "<NMua><MDVQHNSach>1234567</MDVQHNSach>"),
     ("structure.sales_rate", Sales, "</HHDVu>", "<TSuat>KCT</TSuat></HHDVu>"),
     ("structure.title", Vat, "Hóa đơn giá trị gia tăng", "Hóa đơn bán hàng"),
-    ("structure.title", Sales, "Hóa đơn bán hàng", "Phiếu thu"),
+    ("structure.title", Sales, "Hóa đơn bán hàng", "Hóa đơn GTGT"),
     ("structure.version", Vat, "<PBan>2.1.1<", "<PBan>3.0.0<"),
 
     ("version.element", Old, "<NMua>", "<NMua><CCCDan>001185000001</CCCDan>"),
     ("version.element", Sales, "<NMua>", "<NMua><MTinh>19</MTinh>"),
+    ("version.element", Old, "<TChat>1</TChat>", "<TChat>5</TChat>"),
+    ("version.element", Old, "<TSuat>KCT</TSuat>", "<TSuat>CTTC</TSuat>"),
     ("version.period", Old, "<NLap>2024-11-25<", "<NLap>2026-11-23<"),
     ("version.period", Vat, "<NLap>2026-11-23<", "<NLap>2026-06-30<"),
 

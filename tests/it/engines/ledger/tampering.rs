@@ -86,7 +86,7 @@ const JOURNAL: [(&str, &[&str]); 13] = [
 ];
 
 /// Stored projections, each found by its own comparison.
-const PROJECTIONS: [(&str, &[&str]); 18] = [
+const PROJECTIONS: [(&str, &[&str]); 20] = [
     (
         "allocation_differs",
         &["UPDATE allocation SET amount = amount - 1
@@ -181,6 +181,20 @@ const PROJECTIONS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("job_missing", &["UPDATE invoice SET state = 'SIGNED'"]),
+    (
+        "correction_missing",
+        &[
+            "INSERT INTO money_move (school_id, move_id, kind, request, amount, reason, made_by, made_at)
+           SELECT 'a', 'taken', 'TAKEN_BACK', 'x', 10, 'x', 'x', received_at
+             FROM payment WHERE transaction_id = 'B11'",
+            "INSERT INTO money_move_part (school_id, move_id, part_no, payment_id, from_seq, amount)
+           SELECT 'a', 'taken', 1, payment_id, 1, 10 FROM payment WHERE transaction_id = 'B11'",
+        ],
+    ),
+    (
+        "correction_differs",
+        &["UPDATE invoice SET kind = 'ADJUSTING', related_id = 'i', root_id = 'i'"],
+    ),
 ];
 
 async fn each_is_found(books: &Books, cases: &[(&str, &[&'static str])]) {

@@ -1,0 +1,115 @@
+//! Handlers of the jobs `invoice.sign`, `invoice.refunded` and `invoice.allocated`.
+
+use super::movements::{Documented, allocated, refunded};
+use crate::App;
+use crate::ids::{InvoiceId, MoveId};
+use crate::invoices::jobs::failed;
+use crate::invoices::service::{KeyRing, kinds, sign_numbered};
+use crate::jobs::{Handler, Job, Outcome};
+use crate::payments::{INVOICE_ALLOCATED, INVOICE_REFUNDED};
+
+/// How soon something is looked at again that goes on by itself.
+const LOOK_MILLIS: i64 = 2_000;
+/// And what waits for a person.
+const LOOK_AT_STUCK_MILLIS: i64 = 60_000;
+
+/// Signs numbered corrections and mended invoices; the subject is the invoice.
+#[derive(Clone, Debug)]
+pub struct SignHandler {
+    pub app: App,
+    pub keys: KeyRing,
+}
+
+impl Handler for SignHandler {
+    fn kind(&self) -> &'static str {
+        kinds::SIGN
+    }
+
+    async fn run(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+        let invoices: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.school_id.clone(), InvoiceId::new(job.subject.clone())))
+            .collect();
+        match sign_numbered(&self.app, &self.keys, &invoices).await {
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .map(|outcome| match outcome {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => failed(&error),
+                })
+                .collect(),
+            Err(error) => jobs.iter().map(|_| failed(&error)).collect(),
+        }
+    }
+}
+
+/// Money left bill lines; the subject is the movement.
+#[derive(Clone, Debug)]
+pub struct RefundedHandler {
+    pub app: App,
+    pub keys: KeyRing,
+}
+
+impl Handler for RefundedHandler {
+    fn kind(&self) -> &'static str {
+        INVOICE_REFUNDED
+    }
+
+    async fn run(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let of = MoveId::new(job.subject);
+            let done = refunded(&self.app, &self.keys, &job.school_id, &of).await;
+            outcomes.push(match done {
+                Ok(Documented::Done(_)) => Outcome::Done,
+                Ok(Documented::NotYet) => Outcome::NotYet {
+                    millis: LOOK_MILLIS,
+                },
+                Ok(Documented::Stuck(problem)) => {
+                    tracing::warn!(
+                        school.id = %job.school_id, move.id = %of, problem,
+                        "a movement waits for a person before it is documented"
+                    );
+                    Outcome::NotYet {
+                        millis: LOOK_AT_STUCK_MILLIS,
+                    }
+                }
+                Err(error) => failed(&error),
+            });
+        }
+        outcomes
+    }
+}
+
+/// Money came to further bill lines; the subject is the movement.
+#[derive(Clone, Debug)]
+pub struct AllocatedHandler {
+    pub app: App,
+    pub keys: KeyRing,
+}
+
+impl Handler for AllocatedHandler {
+    fn kind(&self) -> &'static str {
+        INVOICE_ALLOCATED
+    }
+
+    async fn run(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+        let moves: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.school_id.clone(), MoveId::new(job.subject.clone())))
+            .collect();
+        match allocated(&self.app, &self.keys, &moves).await {
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .map(|outcome| match outcome {
+                    Ok(true) => Outcome::Done,
+                    Ok(false) => Outcome::NotYet {
+                        millis: LOOK_MILLIS,
+                    },
+                    Err(error) => failed(&error),
+                })
+                .collect(),
+            Err(error) => jobs.iter().map(|_| failed(&error)).collect(),
+        }
+    }
+}
