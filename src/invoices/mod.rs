@@ -8,6 +8,7 @@
 //! `xml/invoice.rs` at its place in the table, and allow it in `verify/schema.rs`.
 
 pub mod api;
+pub mod archive;
 pub mod check;
 mod check_store;
 pub mod document;
@@ -16,6 +17,7 @@ mod key_store;
 pub mod messages;
 pub mod receipt;
 mod receipt_store;
+pub mod rendition;
 pub mod rules;
 pub mod service;
 pub mod signature;

@@ -1,7 +1,10 @@
 //! `hocphi invoice`: what is wrong with invoice files, and by which rules.
 
+mod archive;
 #[cfg(feature = "sandbox")]
 mod corpus;
+mod export;
+mod pdf;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,6 +37,12 @@ enum InvoiceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// In bản thể hiện (PDF) của hóa đơn và phiếu thu từ chính tệp XML đã ký.
+    Pdf(pdf::PdfArgs),
+    /// Xuất hóa đơn và phiếu thu của một khoảng ngày: XML, PDF và bảng kê có mã băm.
+    Export(export::ExportArgs),
+    /// Kho lưu trữ các tệp đã ký.
+    Archive(archive::ArchiveArgs),
     /// Chạy kho đột biến và tấn công: mỗi quy tắc phải im với tài liệu đúng và lên tiếng với đột biến.
     #[cfg(feature = "sandbox")]
     Corpus(corpus::CorpusArgs),
@@ -59,6 +68,9 @@ pub fn run(args: InvoiceArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         InvoiceCommand::Verify(args) => run_verify(&args),
         InvoiceCommand::Rules { json } => list_rules(json),
+        InvoiceCommand::Pdf(args) => pdf::run(&args),
+        InvoiceCommand::Export(args) => super::runtime()?.block_on(export::run(args)),
+        InvoiceCommand::Archive(args) => super::runtime()?.block_on(archive::run(args)),
         #[cfg(feature = "sandbox")]
         InvoiceCommand::Corpus(args) => corpus::run(&args),
     }
