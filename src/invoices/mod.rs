@@ -15,6 +15,7 @@ pub mod document;
 pub mod jobs;
 mod key_store;
 pub mod messages;
+pub mod pages;
 pub mod receipt;
 mod receipt_store;
 pub mod rendition;

@@ -10,6 +10,7 @@ use super::language::Language;
 use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
+use crate::invoices::pages::{ArchivePage, DocumentPage, LookupPage};
 use crate::payments::pages::{
     BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
     OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
@@ -36,6 +37,10 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("sign-in", SignInPage::samples(&visitor), &mut all);
     rendered("find", FindPage::samples(&visitor), &mut all);
     rendered("bill", BillPage::samples(&visitor), &mut all);
+    rendered("lookup", LookupPage::samples(&visitor), &mut all);
+    rendered("document", DocumentPage::samples(&visitor), &mut all);
+    let archive = accountant("/ke-toan/archive");
+    rendered("archive", ArchivePage::samples(&archive), &mut all);
     rendered("handover", HandoverPage::samples(&visitor), &mut all);
     rendered(
         "overview",

@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 pub use check::{Filled, Finding, check, fill};
 pub use export::{ExportError, Exported, IndexRow, Part, index_head, render, years_kept};
-pub use store::{Archived, Shelf, by_lookup, page, shelves};
+pub use store::{Archived, Listed, Shelf, by_lookup, listed, newest, page, shelves};
 
 use crate::clock::Instant;
 use crate::ids::SchoolId;
@@ -140,11 +140,21 @@ impl Archived {
 
     /// `1C26TAA-128`.
     pub fn name(&self) -> String {
-        let form = match self.kind {
-            Kind::Invoice => self.form.as_str(),
-            // The symbol of receipts begins with their form.
-            Kind::Receipt => "",
-        };
-        format!("{form}{}-{}", self.symbol, self.number)
+        name(self.kind, &self.form, &self.symbol, self.number)
+    }
+}
+
+impl Listed {
+    /// `1C26TAA-128`.
+    pub fn name(&self) -> String {
+        name(self.kind, &self.form, &self.symbol, self.number)
+    }
+}
+
+fn name(kind: Kind, form: &str, symbol: &str, number: i64) -> String {
+    match kind {
+        Kind::Invoice => format!("{form}{symbol}-{number}"),
+        // The symbol of receipts begins with their form.
+        Kind::Receipt => format!("{symbol}-{number}"),
     }
 }

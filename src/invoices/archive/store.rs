@@ -190,6 +190,75 @@ pub async fn page(
     .await
 }
 
+/// A document as a list shows it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Listed {
+    pub kind: Kind,
+    pub subject_id: String,
+    pub form: String,
+    pub symbol: String,
+    pub number: i64,
+    pub issue_day: Day,
+    #[sqlx(try_from = "i64")]
+    pub total: Vnd,
+    pub version: i64,
+}
+
+/// Documents of a school and a period, both days included, newest first.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn listed(
+    db: &Db,
+    school: &SchoolId,
+    (from, to): (Day, Day),
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    db.sql(
+        "SELECT a.kind, a.subject_id, a.form, a.symbol, a.number, a.issue_day, a.total, a.version
+           FROM invoice_archive a
+          WHERE a.school_id = $1 AND a.issue_day >= $2 AND a.issue_day <= $3
+            AND NOT EXISTS (SELECT 1 FROM invoice_archive n
+                             WHERE n.school_id = a.school_id AND n.kind = a.kind
+                               AND n.subject_id = a.subject_id AND n.version > a.version)
+          ORDER BY a.issue_day DESC, a.kind, a.symbol, a.number DESC
+          LIMIT $4 OFFSET $5",
+    )
+    .bind(school.clone())
+    .bind(from)
+    .bind(to)
+    .bind(limit)
+    .bind(skip)
+    .all()
+    .await
+}
+
+/// The newest version of one document of a school.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn newest(
+    db: &Db,
+    school: &SchoolId,
+    kind: Kind,
+    subject: &str,
+) -> Result<Option<Archived>, StoreError> {
+    db.sql(
+        "SELECT school_id, kind, subject_id, version, form, symbol, number, issue_day, total,
+                lookup_digest, digest, seal, file, archived_at
+           FROM invoice_archive
+          WHERE school_id = $1 AND kind = $2 AND subject_id = $3
+          ORDER BY version DESC
+          LIMIT 1",
+    )
+    .bind(school.clone())
+    .bind(kind)
+    .bind(subject.to_owned())
+    .optional()
+    .await
+}
+
 /// Every version of everything, in the order of the key, from after a place on.
 pub(super) async fn all_after(
     db: &Db,

@@ -14,7 +14,7 @@ use super::samples::key;
 use crate::engines::fresh_databases;
 
 /// A school with one invoice and one receipt, signed.
-async fn signed(app: &App) {
+pub(super) async fn signed(app: &App) {
     schools(app, "BY_NATURE").await;
     install_key(app, &SchoolId::new("s1"), &key(), &[])
         .await

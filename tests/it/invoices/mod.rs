@@ -11,6 +11,7 @@ mod exchange;
 mod held_keys;
 mod issuing;
 mod keys;
+mod look_up;
 mod messages;
 mod mutations;
 mod nodes;
