@@ -8,6 +8,7 @@
 //! `xml/invoice.rs` at its place in the table, and allow it in `verify/schema.rs`.
 
 pub mod api;
+pub mod archive;
 pub mod check;
 mod check_store;
 pub mod conversation;
@@ -18,8 +19,10 @@ pub mod jobs;
 mod key_store;
 pub mod life;
 pub mod messages;
+pub mod pages;
 pub mod receipt;
 mod receipt_store;
+pub mod rendition;
 pub mod rules;
 pub mod service;
 pub mod signature;

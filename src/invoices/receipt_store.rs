@@ -162,19 +162,20 @@ pub async fn numbered(
     .await
 }
 
-/// Stores signed files of receipts that are still only numbered.
+/// Stores signed files of receipts that are still only numbered; answers which.
 pub async fn set_signed(
     tx: &mut Tx,
     signed: &[(SchoolId, ReceiptId, String)],
     now: Instant,
-) -> Result<u64, StoreError> {
+) -> Result<Vec<(SchoolId, ReceiptId)>, StoreError> {
     tx.sql(
         "UPDATE payment_receipt SET state = 'SIGNED', xml = r.file, signed_at = $2
            FROM ROWS($1: school TEXT, receipt TEXT, file TEXT) AS r
-          WHERE school_id = r.school AND receipt_id = r.receipt AND state = 'NUMBERED'",
+          WHERE school_id = r.school AND receipt_id = r.receipt AND state = 'NUMBERED'
+         RETURNING school_id, receipt_id",
     )
     .bind(rows(signed))
     .bind(now)
-    .run()
+    .all()
     .await
 }

@@ -33,6 +33,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::App;
 use crate::fees::pages as fees;
 use crate::invoices::life::pages as corrections;
+use crate::invoices::pages as invoices;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::refunds::pages as refunds;
@@ -69,6 +70,8 @@ pub struct Limits {
     pub bill_code: PeerLimit,
     /// The status of an open page asks every second.
     pub bill_code_status: PeerLimit,
+    /// Look-up codes of invoices.
+    pub invoice_code: PeerLimit,
 }
 
 impl Default for Limits {
@@ -77,6 +80,7 @@ impl Default for Limits {
             sign_in: PeerLimit::new(10, Duration::from_secs(6)),
             bill_code: PeerLimit::new(60, Duration::from_secs(1)),
             bill_code_status: PeerLimit::new(120, Duration::from_millis(250)),
+            invoice_code: PeerLimit::new(60, Duration::from_secs(1)),
         }
     }
 }
@@ -103,6 +107,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
     };
     Router::new()
         .merge(fees::routes())
+        .merge(invoices::routes())
         .merge(payments::routes())
         .merge(payer_routes())
         .merge(refunds::routes())

@@ -11,6 +11,7 @@ use super::layout::Shell;
 use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::invoices::life::pages::{CorrectPage, CorrectionsPage, DeadlinesPage};
+use crate::invoices::pages::{ArchivePage, DocumentPage, LookupPage};
 use crate::payments::pages::{
     BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
     OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
@@ -37,6 +38,10 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     rendered("sign-in", SignInPage::samples(&visitor), &mut all);
     rendered("find", FindPage::samples(&visitor), &mut all);
     rendered("bill", BillPage::samples(&visitor), &mut all);
+    rendered("lookup", LookupPage::samples(&visitor), &mut all);
+    rendered("document", DocumentPage::samples(&visitor), &mut all);
+    let archive = accountant("/ke-toan/archive");
+    rendered("archive", ArchivePage::samples(&archive), &mut all);
     rendered("handover", HandoverPage::samples(&visitor), &mut all);
     rendered("scan", ScanPage::samples(&visitor), &mut all);
     rendered(

@@ -1,8 +1,11 @@
 //! `hocphi invoice`: what is wrong with invoice files, and by which rules.
 
+mod archive;
 #[cfg(feature = "sandbox")]
 mod corpus;
+mod export;
 mod life;
+mod pdf;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,6 +46,12 @@ enum InvoiceCommand {
     Notice(life::NoticeArgs),
     /// Đăng ký sử dụng hóa đơn điện tử và chứng thư số của trường (01/ĐKTĐ-HĐĐT).
     Register(life::RegisterArgs),
+    /// In bản thể hiện (PDF) của hóa đơn và phiếu thu từ chính tệp XML đã ký.
+    Pdf(pdf::PdfArgs),
+    /// Xuất hóa đơn và phiếu thu của một khoảng ngày: XML, PDF và bảng kê có mã băm.
+    Export(export::ExportArgs),
+    /// Kho lưu trữ các tệp đã ký.
+    Archive(archive::ArchiveArgs),
     /// Chạy kho đột biến và tấn công: mỗi quy tắc phải im với tài liệu đúng và lên tiếng với đột biến.
     #[cfg(feature = "sandbox")]
     Corpus(corpus::CorpusArgs),
@@ -72,6 +81,9 @@ pub fn run(args: InvoiceArgs) -> anyhow::Result<ExitCode> {
         InvoiceCommand::Correct(args) => life::run_correct(&args),
         InvoiceCommand::Notice(args) => life::run_notice(&args),
         InvoiceCommand::Register(args) => life::run_register(&args),
+        InvoiceCommand::Pdf(args) => pdf::run(&args),
+        InvoiceCommand::Export(args) => super::runtime()?.block_on(export::run(args)),
+        InvoiceCommand::Archive(args) => super::runtime()?.block_on(archive::run(args)),
         #[cfg(feature = "sandbox")]
         InvoiceCommand::Corpus(args) => corpus::run(&args),
     }

@@ -38,7 +38,7 @@ enum Action {
 
 /// Where the books are, and the keys that prove them.
 #[derive(Debug, ClapArgs)]
-struct Books {
+pub(super) struct Books {
     #[command(flatten)]
     place: Place,
     /// Replaces `secrets.master_key_file` of the configuration. Without either, `master.key` beside an
@@ -51,7 +51,7 @@ struct Books {
 }
 
 impl Books {
-    fn config(&self) -> Result<Config> {
+    pub(super) fn config(&self) -> Result<Config> {
         self.place.configuration()
     }
 
@@ -88,6 +88,12 @@ impl Books {
         ))
     }
 
+    /// The master key itself; its file must be there.
+    pub(super) fn sealing_key(&self) -> Result<SealingKey> {
+        let file = self.key_file(&self.config()?);
+        Ok(SealingKey::read(&file)?)
+    }
+
     fn key_file(&self, config: &Config) -> PathBuf {
         if let Some(file) = &self.master_key_file {
             return file.clone();
@@ -106,16 +112,16 @@ impl Books {
     }
 
     /// For reading alone: changes nothing, works on a replica.
-    async fn reader(&self) -> Result<Db> {
+    pub(super) async fn reader(&self) -> Result<Db> {
         Ok(Db::open_reader(&self.config()?.database.url).await?)
     }
 
-    async fn writer(&self) -> Result<Db> {
+    pub(super) async fn writer(&self) -> Result<Db> {
         Ok(Db::open_existing(&self.config()?.database.url).await?)
     }
 }
 
-async fn find_school(db: &Db, code: &str) -> Result<School> {
+pub(super) async fn find_school(db: &Db, code: &str) -> Result<School> {
     schools::school_by_code(db, code)
         .await?
         .with_context(|| format!("không có trường mang mã {code}"))

@@ -19,6 +19,7 @@ use crate::App;
 use crate::clock::Instant;
 use crate::http_out::HttpOut;
 use crate::ids::{InvoiceId, SchoolId};
+use crate::invoices::archive::{self, Kept};
 use crate::invoices::conversation::{Standing, standing};
 use crate::invoices::messages::{
     Answer, MessageError, Parties, Reason, Reply, Request, check_coded, envelope, explain,
@@ -27,7 +28,7 @@ use crate::invoices::messages::{
 use crate::invoices::signature::Certificate;
 use crate::invoices::store::{self, ExchangeRow, InvoiceState, Live};
 use crate::jobs::{self, NewJob};
-use crate::store::Tx;
+use crate::store::{StoreError, Tx};
 
 /// What came back over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -529,9 +530,19 @@ async fn accept(
 ) -> Result<Progress, InvoiceError> {
     let now = app.clock.now();
     let (school, invoice) = (row.school_id.clone(), row.invoice_id.clone());
+    let seal = Arc::clone(&app.seal);
     app.db
         .write("invoices.coded", async move |tx: &mut Tx| {
-            store::set_coded(tx, &school, &invoice, coded.clone(), now).await
+            let changed = store::set_coded(tx, &school, &invoice, coded.clone(), now).await?;
+            if let (true, Some((file, _))) = (changed, &coded) {
+                let kept = Kept {
+                    school_id: &school,
+                    subject_id: invoice.as_str(),
+                    file,
+                };
+                archive::keep(tx, &seal, archive::Kind::Invoice, &[kept], now).await?;
+            }
+            Ok::<_, StoreError>(changed)
         })
         .await?;
     Ok(Progress::Done)

@@ -13,6 +13,7 @@ use super::number::number;
 use super::{InvoiceError, KeyRing, Signers, kinds};
 use crate::App;
 use crate::ids::{InvoiceId, PaymentId, SchoolId};
+use crate::invoices::archive::{self, Kept};
 use crate::invoices::document::Document;
 use crate::invoices::store::{self, InvoiceState, Wanted};
 use crate::invoices::xml::write_invoice;
@@ -179,10 +180,24 @@ async fn sign(
     }
     if !signed.is_empty() {
         let signed = Arc::new(signed);
-        let ids = app.ids.clone();
+        let (ids, seal) = (app.ids.clone(), Arc::clone(&app.seal));
         app.db
             .write("invoices.signed", async move |tx: &mut Tx| {
                 let stored = store::set_signed(tx, &signed, now).await?;
+                let kept: Vec<Kept<'_>> = signed
+                    .iter()
+                    .filter(|(school, invoice, _)| {
+                        stored
+                            .iter()
+                            .any(|(of, found)| of == school && found == invoice)
+                    })
+                    .map(|(school_id, invoice, file)| Kept {
+                        school_id,
+                        subject_id: invoice.as_str(),
+                        file,
+                    })
+                    .collect();
+                archive::keep(tx, &seal, archive::Kind::Invoice, &kept, now).await?;
                 let follow_up: Vec<NewJob> = stored
                     .into_iter()
                     .map(|(school_id, invoice)| NewJob {

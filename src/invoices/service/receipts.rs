@@ -12,6 +12,7 @@ use super::{InvoiceError, KeyRing};
 use crate::App;
 use crate::clock::{Day, Instant};
 use crate::ids::{Ids, PaymentId, ReceiptId, SchoolId};
+use crate::invoices::archive::{self, Kept};
 use crate::invoices::document::BillReference;
 use crate::invoices::receipt::{self, Payer, Receipt, ReceiptLine, write_receipt};
 use crate::invoices::receipt_store::{self as receipts, NewReceipt};
@@ -375,10 +376,26 @@ async fn sign(
     if signed.is_empty() {
         return Ok(());
     }
-    let signed = Arc::new(signed);
+    let (signed, seal) = (Arc::new(signed), Arc::clone(&app.seal));
     app.db
         .write("invoices.receipts_signed", async move |tx: &mut Tx| {
-            Ok::<_, InvoiceError>(receipts::set_signed(tx, &signed, now).await?)
+            let stored = receipts::set_signed(tx, &signed, now).await?;
+            let kept: Vec<Kept<'_>> = signed
+                .iter()
+                .filter(|(school, receipt, _)| {
+                    stored
+                        .iter()
+                        .any(|(of, found)| of == school && found == receipt)
+                })
+                .map(|(school_id, receipt, file)| Kept {
+                    school_id,
+                    subject_id: receipt.as_str(),
+                    file,
+                })
+                .collect();
+            Ok::<_, InvoiceError>(
+                archive::keep(tx, &seal, archive::Kind::Receipt, &kept, now).await?,
+            )
         })
         .await?;
     Ok(())

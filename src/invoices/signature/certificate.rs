@@ -65,6 +65,42 @@ pub struct Certificate {
     signature: Vec<u8>,
 }
 
+/// The common name of an RFC 4514 subject, unescaped.
+pub fn common_name(subject: &str) -> Option<String> {
+    let mut rest = subject;
+    loop {
+        let (key, value) = rest.split_once('=')?;
+        let mut name = Vec::new();
+        let bytes = value.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() && !matches!(bytes[at], b',' | b'+' | b';') {
+            if bytes[at] == b'\\' && at + 1 < bytes.len() {
+                // A pair is two hex digits of a byte, or the character itself.
+                let pair = value.get(at + 1..at + 3);
+                match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+                    Some(byte) => {
+                        name.push(byte);
+                        at += 3;
+                    }
+                    None => {
+                        name.push(bytes[at + 1]);
+                        at += 2;
+                    }
+                }
+            } else {
+                name.push(bytes[at]);
+                at += 1;
+            }
+        }
+        if key.trim().eq_ignore_ascii_case("CN") {
+            return String::from_utf8(name)
+                .ok()
+                .map(|name| name.trim().to_owned());
+        }
+        rest = value.get(at + 1..)?;
+    }
+}
+
 impl Certificate {
     /// # Errors
     /// [`CertificateError`] when the bytes are not a certificate.
@@ -224,4 +260,22 @@ fn tax_code(certificate: &x509_cert::Certificate) -> Option<String> {
             text.strip_prefix(TAX_CODE_PREFIX)
                 .map(|code| code.trim().to_owned())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_name_is_found_behind_other_names_and_unescaped() {
+        for (subject, name) in [
+            ("UID=MST:0100233488,CN=TRƯỜNG VÍ DỤ,C=VN", "TRƯỜNG VÍ DỤ"),
+            ("CN=A\\, B \\+ C,O=X", "A, B + C"),
+            ("O=X\\,CN\\=Y,CN=TR\\C6\\AF\\E1\\BB\\9CNG", "TRƯỜNG"),
+        ] {
+            assert_eq!(common_name(subject).as_deref(), Some(name));
+        }
+        assert_eq!(common_name("O=CN"), None);
+        assert_eq!(common_name(""), None);
+    }
 }

@@ -9,7 +9,7 @@ mod remote;
 mod sign;
 mod token;
 
-pub use certificate::{Certificate, CertificateError, CertificateProblem};
+pub use certificate::{Certificate, CertificateError, CertificateProblem, common_name};
 pub use key::{Holder, KeyError, SigningKey};
 pub use pem::{PemBlock, pem_blocks, to_pem};
 pub use raw::RawError;

@@ -53,6 +53,10 @@ pub struct Summary {
     pub signer: Option<String>,
     /// The tax authority's code, MCCQT.
     pub authority_code: Option<String>,
+    /// Subject of the certificate that signed as the authority.
+    pub authority_signer: Option<String>,
+    /// Signing time of the authority, local.
+    pub authority_signed_at: Option<String>,
     /// The authority's signature was found and holds.
     pub authority_signature: bool,
 }

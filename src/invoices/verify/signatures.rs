@@ -359,6 +359,10 @@ fn authority_signature<'a, 'i>(
                 context.authorities,
                 report,
             );
+            summary.authority_signer = Some(checked.certificate.subject.clone());
+            summary
+                .authority_signed_at
+                .clone_from(&checked.signing_time);
             summary.authority_signature = report.findings[before..]
                 .iter()
                 .all(|finding| finding.severity != super::report::Severity::Error);

@@ -201,6 +201,7 @@ mod tests {
                 "OTHER_MEANING ORIGINAL_UNKNOWN SEVERAL_ORIGINALS AMOUNT_UNKNOWN MORE_THAN_HELD \
                  CREDIT_USED",
             ),
+            ("archive-kind", "INVOICE RECEIPT"),
             ("review-state", "OPEN CLOSED"),
             (
                 "review-verdict",

@@ -77,6 +77,7 @@ fn shape_of(key: &str) -> Option<Shape> {
         }
         "tuition_months_max" => Shape::Whole,
         "vat_method" => Shape::OneOf(&["DEDUCTION", "DIRECT"]),
+        "invoice_archive_years" => Shape::Whole,
         "invoice_policy" => Shape::OneOf(&["INVOICE_ALL", "BY_NATURE"]),
         "invoice_format" => Shape::OneOf(&["2.1.0", "2.1.1"]),
         "invoice_coding" => Shape::OneOf(&["C", "K"]),

@@ -619,3 +619,26 @@ deadline-problem = What stands in the way
 nearness-late = Late
 nearness-today = Today
 nearness-later = In time
+
+# signed documents
+lookup-title = Look up an invoice
+lookup-lead = See an invoice or receipt and download its original (XML) and its printed form (PDF) with the look-up code.
+lookup-code = Look-up code
+lookup-help = The code stands at the foot of invoices and receipts. Capitals and blanks do not matter.
+lookup-open = Look up
+lookup-unknown = No document has this code. Check the code, or ask the school.
+document-pdf = Download PDF
+document-pdf-a5 = PDF on A5
+document-xml = Download original (XML)
+document-note = This page is made of the signed XML file after its signatures were checked. The XML file is the original in law.
+status-view = See invoice, download PDF
+nav-archive = Archive
+archive-title = Archive of invoices and receipts
+archive-lead = Every signed file, as it was signed. Take one document, or a whole period as one ZIP with an index of digests.
+archive-none = No document in this period.
+archive-zip = Download the period (ZIP: XML, PDF, index)
+archive-document = Document
+archive-day = Date
+archive-files = Files
+archive-kind-invoice = Invoice
+archive-kind-receipt = Receipt

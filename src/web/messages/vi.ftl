@@ -619,3 +619,26 @@ deadline-problem = Đang vướng
 nearness-late = Đã trễ
 nearness-today = Hôm nay
 nearness-later = Còn hạn
+
+# signed documents
+lookup-title = Tra cứu hóa đơn
+lookup-lead = Xem và tải bản gốc (XML), bản thể hiện (PDF) của hóa đơn hoặc phiếu thu bằng mã tra cứu.
+lookup-code = Mã tra cứu
+lookup-help = Mã tra cứu in ở cuối hóa đơn và phiếu thu. Chữ hoa, chữ thường và khoảng trắng không quan trọng.
+lookup-open = Tra cứu
+lookup-unknown = Không tìm thấy chứng từ với mã này. Hãy xem lại mã, hoặc hỏi nhà trường.
+document-pdf = Tải PDF
+document-pdf-a5 = PDF khổ A5
+document-xml = Tải bản gốc (XML)
+document-note = Trang này lập từ tệp XML đã ký, sau khi chữ ký số được kiểm tra. Bản gốc có giá trị pháp lý là tệp XML.
+status-view = Xem hóa đơn, tải PDF
+nav-archive = Kho chứng từ
+archive-title = Kho hóa đơn và phiếu thu
+archive-lead = Mọi tệp đã ký, giữ nguyên như khi ký. Tải từng chứng từ, hoặc cả kỳ trong một tệp ZIP kèm bảng kê mã băm.
+archive-none = Không có chứng từ nào trong kỳ này.
+archive-zip = Tải cả kỳ (ZIP: XML, PDF, bảng kê)
+archive-document = Chứng từ
+archive-day = Ngày lập
+archive-files = Tệp
+archive-kind-invoice = Hóa đơn
+archive-kind-receipt = Phiếu thu

@@ -1,4 +1,4 @@
-//! `hocphi bench invoices`: building, digesting, signing and verifying invoices, beside the bare RSA
+//! `hocphi bench invoices`: building, digesting, signing, verifying and printing invoices, beside the bare RSA
 //! signatures of OpenSSL and beside the signers of Java and Python on the same documents.
 //!
 //! Everything takes turns in rounds, and a ratio is the median of the ratios of rounds, so that a
@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hocphi::clock::Clock;
 use hocphi::invoices::document::Document;
+use hocphi::invoices::rendition::{RenditionOptions, pdf_and_pages};
 use hocphi::invoices::signature::SigningKey;
 use hocphi::invoices::verify::{Trust, verify};
 use hocphi::invoices::xml::write_invoice;
@@ -24,7 +25,7 @@ use hocphi_sandbox::{Identity, Pki};
 
 use sample::{TAX_CODE, document};
 
-/// Hóa đơn lập, băm, ký và kiểm tra mỗi giây, cạnh openssl, Java và Python.
+/// Hóa đơn lập, băm, ký, kiểm tra và trang PDF mỗi giây, cạnh openssl, Java và Python.
 #[derive(Debug, Args)]
 pub struct InvoicesArgs {
     /// Seconds of each measurement in each round.
@@ -111,6 +112,7 @@ pub fn run(args: &InvoicesArgs) -> Result<ExitCode> {
     let bench = Bench::new()?;
     let mut rows = bench.signing(time, args.rounds.max(1))?;
     rows.push(bench.verifying(time, args.rounds.max(1))?);
+    rows.extend(bench.printing(time, args.rounds.max(1))?);
     let (beside, skipped) = bench.beside_others(time, args.rounds.max(1), &args.python)?;
     rows.extend(beside);
     let met = rows.iter().all(|row| row.met);
@@ -199,6 +201,29 @@ impl Bench {
             series.rounds.push((value, 0));
         }
         Ok(series.row())
+    }
+
+    /// Pages of renditions a second, from the signed bytes to the finished file.
+    fn printing(&self, time: Duration, rounds: usize) -> Result<Vec<Row>> {
+        eprintln!("bản thể hiện …");
+        let mut rows = Vec::new();
+        for (lines, _) in LINES {
+            let signed = self.sign_one(&document(&self.clock, lines)?)?;
+            let options = RenditionOptions::default();
+            let (_, pages) = pdf_and_pages(&signed, &options)?;
+            let mut series = Series {
+                name: format!("trang PDF của hóa đơn {lines} dòng, 1 lõi"),
+                baseline: None,
+                target: Target::PerSecond(300),
+                rounds: Vec::new(),
+            };
+            for _ in 0..rounds {
+                let files = rate(time, || Ok(pdf_and_pages(&signed, &options)?.1 == pages))?;
+                series.rounds.push((files * u64::try_from(pages)?, 0));
+            }
+            rows.push(series.row());
+        }
+        Ok(rows)
     }
 
     fn beside_others(
