@@ -68,7 +68,7 @@ impl Shell {
             | "CLOSED" => "good",
             "PARTIAL" | "NUMBERED" | "SIGNED" | "SENT" | "CLAIMED" | "CONFIRMED" | "REQUESTED"
             | "WAITING" => "wait",
-            "REFUSED" | "REVERSED" | "FAILED" => "bad",
+            "REFUSED" | "REVERSED" | "FAILED" | "DEAD" => "bad",
             "OPEN" | "DRAFT" | "UNKNOWN" => "warn",
             _ => "plain",
         }

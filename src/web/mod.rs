@@ -32,6 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::App;
 use crate::fees::pages as fees;
+use crate::jobs::pages as jobs;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::refunds::pages as refunds;
@@ -104,6 +105,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(fees::routes())
         .merge(payments::routes())
         .merge(payer_routes())
+        .merge(jobs::routes())
         .merge(refunds::routes())
         .merge(reports::routes())
         .merge(schools::routes())

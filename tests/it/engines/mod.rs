@@ -1,6 +1,8 @@
 //! Promises of the data layer, kept on both engines.
 
+mod dead_letters;
 mod fees;
+mod handlers;
 mod imports;
 mod ledger;
 mod messages;
