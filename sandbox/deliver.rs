@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use crate::peer::{Event, Fault, Peer, RawRequest, RawResponse, Reading};
+use crate::peer::{Event, Fault, Peer, RawRequest, RawResponse, Reading, Schedule};
 use crate::world::World;
 
 /// One message, ready to be sent, once or often, in any order.
@@ -48,6 +48,31 @@ impl Notice {
 
     pub fn provider(&self) -> &'static str {
         self.peer.provider()
+    }
+
+    /// Where it is sent; path and query of the message follow.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What its provider makes of an answer to it.
+    pub fn reading(&self, status: u16, body: &[u8]) -> Reading {
+        self.peer.reading(&RawResponse {
+            status,
+            headers: Vec::new(),
+            body: body.to_vec(),
+        })
+    }
+
+    /// When its provider sends it again.
+    pub fn schedule(&self) -> Schedule {
+        self.peer.schedule()
+    }
+
+    /// The same movement with another amount, properly signed: the provider contradicts itself.
+    pub fn contradicted(&self, amount: i64, now: i64) -> Self {
+        let event = self.event.clone().of_amount(amount).sent_at(now);
+        Self::new(self.peer.clone(), &self.address, &event)
     }
 
     pub fn event(&self) -> &Event {

@@ -68,6 +68,8 @@ use world::World;
 
 /// Unix seconds, asked for whenever something is dated.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+/// Time since some start; never goes back, whatever happens to dates.
+pub type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// How a sandbox starts; merchants, accounts and taxpayers are registered afterwards.
 #[derive(Clone)]
@@ -75,6 +77,8 @@ pub struct Config {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
     pub now: Now,
+    /// What the authority's waiting is measured with.
+    pub elapsed: Elapsed,
     pub seed: u64,
     /// Bearer token of the tax connection.
     pub tax_token: String,
@@ -88,9 +92,11 @@ pub struct Config {
 impl Config {
     /// Loopback on a free port with quick answers, as the demo uses it.
     pub fn new(now: Now, seed: u64, pki: Arc<Pki>) -> Self {
+        let start = std::time::Instant::now();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             now,
+            elapsed: Arc::new(move || start.elapsed()),
             seed,
             tax_token: "sandbox-tvan-token".to_owned(),
             tax_answer_after: Duration::from_millis(300),
@@ -133,14 +139,39 @@ async fn at_station(
     }
 }
 
+/// VNPAY, the bank and the authority without a port: whoever drives them carries every message
+/// himself and keeps the time, as a simulation does.
+pub struct Peers {
+    pub vnpay: Arc<Vnpay>,
+    pub bank: Arc<Bank>,
+    pub tax: Arc<Tax>,
+    world: Arc<World>,
+}
+
+impl Peers {
+    /// `base_url` is where they would be reached; `client` is what they would call with.
+    pub fn new(config: &Config, base_url: &str, client: reqwest::Client) -> Self {
+        let world = Arc::new(World::new(config, client));
+        Self {
+            vnpay: Arc::new(Vnpay::new(world.clone(), base_url)),
+            bank: Arc::new(Bank::new(world.clone(), base_url)),
+            tax: Arc::new(Tax::new(
+                world.clone(),
+                config.elapsed.clone(),
+                config.pki.clone(),
+                config.tax_token.clone(),
+                config.tax_answer_after,
+            )),
+            world,
+        }
+    }
+}
+
 /// The running peers. Dropping it closes the port.
 pub struct Sandbox {
     /// `http://127.0.0.1:<port>`, without a slash at the end.
     pub base_url: String,
-    world: Arc<World>,
-    vnpay: Arc<Vnpay>,
-    bank: Arc<Bank>,
-    tax: Arc<Tax>,
+    peers: Peers,
     stations: Stations,
     server: JoinHandle<()>,
 }
@@ -158,26 +189,18 @@ impl Sandbox {
             .local_addr()
             .map_err(|error| SandboxError::Listen(config.listen, error))?;
         let base_url = format!("http://{address}");
-        let world = Arc::new(World::new(&config)?);
-        let vnpay = Arc::new(Vnpay::new(world.clone(), &base_url));
-        let bank = Arc::new(Bank::new(world.clone(), &base_url));
-        let tax = Arc::new(Tax::new(
-            world.clone(),
-            config.pki.clone(),
-            config.tax_token,
-            config.tax_answer_after,
-        ));
+        let peers = Peers::new(&config, &base_url, world::client()?);
         let stations = Stations::default();
-        let peers = Router::new()
+        let by_name = Router::new()
             .route("/{name}/{*rest}", any(at_station))
             .with_state(stations.clone());
         let app = Router::new()
             .merge(page::routes())
-            .nest("/peers", peers)
-            .nest("/vnpay", vnpay::routes(vnpay.clone()))
-            .nest("/bank", bank::routes(bank.clone()))
-            .nest("/tax", tax::routes(tax.clone(), 0))
-            .nest("/tax-second", tax::routes(tax.clone(), 1));
+            .nest("/peers", by_name)
+            .nest("/vnpay", vnpay::routes(peers.vnpay.clone()))
+            .nest("/bank", bank::routes(peers.bank.clone()))
+            .nest("/tax", tax::routes(peers.tax.clone(), 0))
+            .nest("/tax-second", tax::routes(peers.tax.clone(), 1));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the sandbox stopped serving");
@@ -185,10 +208,7 @@ impl Sandbox {
         });
         Ok(Self {
             base_url,
-            world,
-            vnpay,
-            bank,
-            tax,
+            peers,
             stations,
             server,
         })
@@ -198,7 +218,7 @@ impl Sandbox {
     /// replaced.
     pub fn open(&self, name: &str, peer: Arc<dyn Peer>, notify: &str) -> Arc<Station> {
         let base_url = format!("{}/peers/{name}", self.base_url);
-        let station = Station::new(self.world.clone(), peer, base_url, notify.to_owned());
+        let station = Station::new(self.peers.world.clone(), peer, base_url, notify.to_owned());
         let station = Arc::new(station);
         self.stations
             .lock()
@@ -208,15 +228,15 @@ impl Sandbox {
     }
 
     pub fn vnpay(&self) -> &Arc<Vnpay> {
-        &self.vnpay
+        &self.peers.vnpay
     }
 
     pub fn bank(&self) -> &Arc<Bank> {
-        &self.bank
+        &self.peers.bank
     }
 
     pub fn tax(&self) -> &Arc<Tax> {
-        &self.tax
+        &self.peers.tax
     }
 
     /// Where a merchant sends browsers to pay: the `pay_url` of a VNPAY connection.
@@ -236,33 +256,33 @@ impl Sandbox {
 
     /// Sends a notice once.
     pub async fn deliver(&self, notice: &Notice) -> Answer {
-        self.world.deliver(notice).await
+        self.peers.world.deliver(notice).await
     }
 
     /// Sends the same notice so many times at once, as racing deliveries do.
     pub async fn deliver_together(&self, notice: &Notice, times: usize) -> Vec<Answer> {
-        self.world.deliver_together(notice, times).await
+        self.peers.world.deliver_together(notice, times).await
     }
 
     /// Sends a notice late.
     pub async fn deliver_after(&self, notice: &Notice, wait: Duration) -> Answer {
         tokio::time::sleep(wait).await;
-        self.world.deliver(notice).await
+        self.peers.world.deliver(notice).await
     }
 
     /// Sends notices in a drawn order, one after another; answers are in the order they were sent.
     pub async fn deliver_shuffled(&self, notices: Vec<Notice>) -> Vec<(Notice, Answer)> {
-        self.world.deliver_shuffled(notices).await
+        self.peers.world.deliver_shuffled(notices).await
     }
 
     /// Money the gateway has answered for, each transaction once: none of it may be missing there.
     pub fn acknowledged(&self) -> Vec<Acknowledged> {
-        self.world.record.acknowledged()
+        self.peers.world.record.acknowledged()
     }
 
     /// Forged notices the gateway accepted all the same: must be empty.
     pub fn forged_acknowledged(&self) -> Vec<Acknowledged> {
-        self.world.record.forged()
+        self.peers.world.record.forged()
     }
 }
 

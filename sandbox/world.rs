@@ -10,6 +10,16 @@ use crate::{Config, Now};
 /// For calls that set no patience of their own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The peers' outgoing client.
+pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .timeout(CALL_TIMEOUT)
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+}
+
 pub(crate) struct World {
     now: Now,
     pub chance: Chance,
@@ -21,23 +31,18 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(config: &Config) -> Result<Self, reqwest::Error> {
+    pub fn new(config: &Config, client: reqwest::Client) -> Self {
         // Numbers begin at the clock, so that a sandbox started again over the same books never
         // reuses a transaction number.
         let first = (config.now)().max(0).saturating_mul(1000);
-        Ok(Self {
+        Self {
             now: config.now.clone(),
             chance: Chance::new(config.seed),
-            client: reqwest::Client::builder()
-                .timeout(CALL_TIMEOUT)
-                .connect_timeout(Duration::from_secs(5))
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build()?,
+            client,
             record: Record::default(),
             second: config.second,
             next_transaction: AtomicI64::new(first),
-        })
+        }
     }
 
     pub fn now(&self) -> i64 {

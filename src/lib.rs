@@ -19,6 +19,8 @@ pub mod refunds;
 pub mod reports;
 pub mod schools;
 pub mod sealing;
+#[cfg(feature = "sandbox")]
+pub mod simulate;
 pub mod soundness;
 pub mod store;
 pub mod web;

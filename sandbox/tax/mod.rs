@@ -30,8 +30,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
 
+use crate::Elapsed;
 use crate::pki::Pki;
 use crate::world::World;
 
@@ -41,6 +41,7 @@ use reason::Reason;
 use registry::Registry;
 
 pub use registry::AcceptedInvoice;
+pub use wire::WireAnswer;
 
 /// Packages above this size are refused by providers.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -79,11 +80,13 @@ struct Received {
     digest: [u8; 32],
     acknowledgement: String,
     replies: Vec<String>,
-    ready_at: Instant,
+    /// On the clock of [`Elapsed`].
+    ready_at: Duration,
 }
 
 pub struct Tax {
     world: Arc<World>,
+    elapsed: Elapsed,
     pki: Arc<Pki>,
     token: String,
     answer_after: Duration,
@@ -117,12 +120,14 @@ pub(crate) fn routes(tax: Arc<Tax>, carrier: usize) -> Router {
 impl Tax {
     pub(crate) fn new(
         world: Arc<World>,
+        elapsed: Elapsed,
         pki: Arc<Pki>,
         token: String,
         answer_after: Duration,
     ) -> Self {
         Self {
             world,
+            elapsed,
             pki,
             token,
             answer_after,
@@ -239,7 +244,7 @@ impl Tax {
             digest,
             acknowledgement: acknowledgement.clone(),
             replies,
-            ready_at: Instant::now() + self.answer_after,
+            ready_at: (self.elapsed)() + self.answer_after,
         };
         books.messages.insert(key, received);
         Ok(acknowledgement)
@@ -379,7 +384,7 @@ impl Tax {
         let books = self.books();
         let received = books.messages.get(&(carrier, message_id.to_owned()))?;
         let mut replies = vec![received.acknowledgement.clone()];
-        if Instant::now() >= received.ready_at {
+        if (self.elapsed)() >= received.ready_at {
             for _ in 0..=repeats {
                 replies.extend(received.replies.iter().cloned());
             }

@@ -39,14 +39,7 @@ pub(super) async fn receive(
     if !is_xml {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    let Ok(text) = std::str::from_utf8(&body) else {
-        return (StatusCode::BAD_REQUEST, "not UTF-8").into_response();
-    };
-    let response = match tax.take(carrier, text) {
-        Ok(reply) => xml(StatusCode::OK, reply),
-        Err(reason) => xml(StatusCode::BAD_REQUEST, result("", "1", &reason.text, "")),
-    };
-    tax.spoil(carrier, response).await
+    tax.spoil(carrier, xml(tax.submit(carrier, &body))).await
 }
 
 pub(super) async fn replies(
@@ -60,20 +53,36 @@ pub(super) async fn replies(
     if tax.levers(carrier).busy {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let response = match tax.found(carrier, &message_id) {
-        Some(found) => xml(
-            StatusCode::OK,
-            result(&message_id, "0", "Thành công", &found.concat()),
-        ),
-        None => xml(
-            StatusCode::NOT_FOUND,
-            result(&message_id, "1", "Không tìm thấy thông điệp", ""),
-        ),
-    };
-    tax.spoil(carrier, response).await
+    tax.spoil(carrier, xml(tax.look_up(carrier, &message_id)))
+        .await
 }
 
+/// Status and text of an answer.
+pub type WireAnswer = (u16, String);
+
 impl Tax {
+    /// What `POST /messages` answers, before any lever.
+    pub fn submit(&self, carrier: usize, body: &[u8]) -> WireAnswer {
+        let Ok(text) = std::str::from_utf8(body) else {
+            return (400, result("", "1", "not UTF-8", ""));
+        };
+        match self.take(carrier, text) {
+            Ok(reply) => (200, reply),
+            Err(reason) => (400, result("", "1", &reason.text, "")),
+        }
+    }
+
+    /// What `GET /messages/{MTDiep}/replies` answers, before any lever.
+    pub fn look_up(&self, carrier: usize, message_id: &str) -> WireAnswer {
+        match self.found(carrier, message_id) {
+            Some(found) => (200, result(message_id, "0", "Thành công", &found.concat())),
+            None => (
+                404,
+                result(message_id, "1", "Không tìm thấy thông điệp", ""),
+            ),
+        }
+    }
+
     fn knows(&self, headers: &HeaderMap) -> bool {
         headers
             .get(header::AUTHORIZATION)
@@ -95,7 +104,8 @@ impl Tax {
     }
 }
 
-fn xml(status: StatusCode, body: String) -> Response {
+fn xml((status, body): WireAnswer) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, XML)], body).into_response()
 }
 

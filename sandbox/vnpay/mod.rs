@@ -18,7 +18,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
-use crate::peer::{Event, Outcome, RawResponse, counter};
+use crate::peer::{Event, Outcome, RawRequest, RawResponse, Reply, counter};
 use crate::station::{self, Station};
 use crate::world::World;
 use crate::{Answer, Notice, SandboxError, forms};
@@ -115,8 +115,8 @@ async fn by_content(State(vnpay): State<Arc<Vnpay>>, request: Request) -> Respon
 fn counter_refusal() -> Response {
     let error = RequestError::UnknownTerminal;
     match counter::refuse(&error.to_string(), error.code()).reply {
-        crate::peer::Reply::Answer(page) => page.into_response(),
-        crate::peer::Reply::Silence => RawResponse::text(500, "").into_response(),
+        Reply::Answer(page) => page.into_response(),
+        Reply::Silence => RawResponse::text(500, "").into_response(),
     }
 }
 
@@ -166,6 +166,34 @@ impl Vnpay {
         if !status.is_success() {
             return Err(SandboxError::Refused("vnpay", page));
         }
+        self.opened(pay_url)
+    }
+
+    /// What VNPAY understands of a checkout redirect that reached it by other ways than HTTP.
+    ///
+    /// # Errors
+    /// [`SandboxError::Refused`] with the page's text when VNPAY refuses the request.
+    pub fn arrive(&self, pay_url: &str) -> Result<PayOrder, SandboxError> {
+        let (_, query) = pay_url.split_once('?').unwrap_or((pay_url, ""));
+        let request = RawRequest::get(terminal::PAY_PATH, query.to_owned());
+        let tmn_code = terminal::named_in(&request).unwrap_or_default();
+        let station = self.known(&tmn_code)?;
+        let now = self.world.now();
+        match station
+            .peer()
+            .handle(&request, station.base_url(), now)
+            .reply
+        {
+            Reply::Answer(page) if page.status < 400 => self.opened(pay_url),
+            Reply::Answer(page) => Err(SandboxError::Refused(
+                "vnpay",
+                String::from_utf8_lossy(&page.body).into_owned(),
+            )),
+            Reply::Silence => Err(SandboxError::Refused("vnpay", String::new())),
+        }
+    }
+
+    fn opened(&self, pay_url: &str) -> Result<PayOrder, SandboxError> {
         let (_, query) = pay_url.split_once('?').unwrap_or((pay_url, ""));
         let pairs = forms::pairs(query).unwrap_or_default();
         let text = |name| forms::value(&pairs, name).unwrap_or_default();

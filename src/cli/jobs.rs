@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand};
 use hocphi::clock::Clock;
-use hocphi::ids::JobId;
-use hocphi::jobs::{self, Listed, State};
+use hocphi::ids::{Ids, JobId};
+use hocphi::jobs::{self, Listed, State, Which};
 use hocphi::store::{Db, Tx};
 
 /// Việc chờ làm sau mỗi giao dịch: phát hành, gửi và nhận kết quả hóa đơn; việc hỏng cần người xem.
@@ -54,6 +54,9 @@ enum Action {
         /// With --all: only of this kind.
         #[arg(long, requires = "all")]
         kind: Option<String>,
+        /// Who wants it; kept with every job that is done again.
+        #[arg(long, env = "USER", default_value = "-")]
+        by: String,
     },
 }
 
@@ -68,7 +71,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 json,
             } => list(&db, waiting, kind.as_deref(), limit, json).await,
             Action::Show { job } => show(&db, job).await,
-            Action::Retry { jobs, all: _, kind } => retry(&db, jobs, kind).await,
+            Action::Retry {
+                jobs,
+                all: _,
+                kind,
+                by,
+            } => retry(&db, jobs, kind, &by).await,
         };
         db.close().await;
         done
@@ -144,17 +152,26 @@ async fn show(db: &Db, job: String) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn retry(db: &Db, jobs: Vec<String>, kind: Option<String>) -> Result<ExitCode> {
-    let now = Clock::system().now();
+async fn retry(db: &Db, jobs: Vec<String>, kind: Option<String>, by: &str) -> Result<ExitCode> {
+    let (ids, now) = (Ids::from_system(), Clock::system().now());
+    let by = format!("hocphi jobs: {by}");
     let wanted = jobs.len() as u64;
     let done = db
-        .write("jobs.retry", async move |tx: &mut Tx| {
+        .write("jobs.replay", async move |tx: &mut Tx| {
             if jobs.is_empty() {
-                return jobs::retry(tx, None, kind.as_deref(), now).await;
+                let which = Which {
+                    kind: kind.clone(),
+                    ..Which::default()
+                };
+                return jobs::replay(tx, &ids, &which, &by, now).await;
             }
             let mut done = 0;
             for job in &jobs {
-                done += jobs::retry(tx, Some(&JobId::new(job.clone())), None, now).await?;
+                let which = Which {
+                    job: Some(JobId::new(job.clone())),
+                    ..Which::default()
+                };
+                done += jobs::replay(tx, &ids, &which, &by, now).await?;
             }
             Ok(done)
         })

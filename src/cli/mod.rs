@@ -20,6 +20,8 @@ mod memo;
 mod notices;
 mod serve;
 mod setup;
+#[cfg(feature = "sandbox")]
+mod simulate;
 mod timekeeper;
 mod vietqr;
 
@@ -45,6 +47,8 @@ enum Command {
     Bench(bench::Args),
     #[cfg(feature = "sandbox")]
     Crash(crash::Args),
+    #[cfg(feature = "sandbox")]
+    Simulate(simulate::Args),
     Serve(serve::Args),
     Ledger(ledger::Args),
     Db(db::Args),
@@ -74,6 +78,9 @@ pub fn main() -> ExitCode {
         Command::Demo(_) | Command::Bench(_) | Command::Crash(_) => "error",
         // The suite provokes every complaint there is; its table says what matters.
         Command::Adapters(_) => "off",
+        // Failures are what a simulation is made of; it reports what matters itself.
+        #[cfg(feature = "sandbox")]
+        Command::Simulate(_) => "off",
         _ => "warn",
     });
     let outcome = match cli.command {
@@ -83,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         #[cfg(feature = "sandbox")]
         Command::Crash(args) => crash::run(args),
+        #[cfg(feature = "sandbox")]
+        Command::Simulate(args) => simulate::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Db(args) => db::run(args),

@@ -194,6 +194,15 @@ pub(super) async fn undocumented(db: &Db) -> Result<Vec<Undocumented>, StoreErro
           WHERE a.target = 'BILL_LINE' AND a.moved_on < a.amount AND l.seq IS NULL
             AND j.job_id IS NULL AND k.job_id IS NULL
             AND b.document_rule <> 'NONE'
+            -- What a refund that failed brings back is documented as it was before.
+            AND NOT EXISTS (
+                SELECT 1 FROM money_move m
+                  JOIN allocation e ON e.school_id = a.school_id AND e.payment_id = a.payment_id
+                                   AND e.bill_id = a.bill_id AND e.line_no = a.line_no
+                  JOIN invoice_line d ON d.school_id = e.school_id AND d.payment_id = e.payment_id
+                                     AND d.seq = e.seq
+                 WHERE m.school_id = a.school_id AND m.move_id = a.move_id
+                   AND m.kind = 'REFUND_CANCELLED')
           ORDER BY a.school_id, a.payment_id, a.seq",
     )
     .all()

@@ -1,6 +1,7 @@
 //! What follows a commit: a job is written in the transaction that makes it necessary, run at least
 //! once by any node, and deleted when done. Handlers are idempotent.
 
+pub mod pages;
 mod runner;
 mod store;
 
@@ -13,7 +14,7 @@ use crate::clock::Instant;
 use crate::ids::{JobId, SchoolId};
 
 pub use runner::{Handler, LEASE_SECONDS, Outcome, Runner};
-pub use store::{Listed, State, dead, enqueue, find, list, retry, waiting};
+pub use store::{Listed, State, Which, dead, dead_of, enqueue, find, list, replay, waiting};
 
 /// A job to be done.
 #[derive(Clone, Debug)]

@@ -20,8 +20,8 @@ const BACKOFF_SECONDS_MAX: i64 = 600;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Nothing is wrong, it is only too early: asked again after so many milliseconds. Does not
-    /// count as a failure.
+    /// Nothing is wrong, it is only too early: asked again after so many milliseconds. Failures
+    /// before it no longer count: what answers is not what keeps failing.
     NotYet {
         millis: i64,
     },
@@ -120,12 +120,7 @@ impl Runner {
             match outcome {
                 Outcome::Done => done.push(job_id),
                 Outcome::NotYet { millis } => {
-                    back.push(store::Back::ready(
-                        job_id,
-                        now.plus_millis(millis),
-                        attempts - 1,
-                        None,
-                    ));
+                    back.push(store::Back::ready(job_id, now.plus_millis(millis), 0, None));
                 }
                 Outcome::Failed(error) if attempts < ATTEMPTS_MAX => {
                     tracing::warn!(job.kind = kind, job.id = %job_id, attempts, error, "job failed, will repeat");

@@ -152,6 +152,19 @@ pub async fn dead(db: &Db) -> Result<Vec<(String, String, Option<String>)>, Stor
         .await
 }
 
+/// How many jobs of a school were given up.
+///
+/// # Errors
+/// [`StoreError`] of the engine.
+pub async fn dead_of(db: &Db, school: &SchoolId) -> Result<i64, StoreError> {
+    let (count,): (i64,) = db
+        .sql("SELECT COUNT(*) FROM job WHERE school_id = $1 AND state = 'DEAD'")
+        .bind(school.clone())
+        .one()
+        .await?;
+    Ok(count)
+}
+
 /// Whether a job still runs by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -216,24 +229,74 @@ pub async fn find(db: &Db, job_id: &JobId) -> Result<Option<Listed>, StoreError>
     .await
 }
 
-/// Makes dead jobs due again, with all their attempts before them: the one of this identifier, or
-/// all of a kind, or all. The last error stays until the next run. Answers how many there were.
+/// Which dead jobs are meant; what is not said is not looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Which {
+    pub school: Option<SchoolId>,
+    pub job: Option<JobId>,
+    pub kind: Option<String>,
+}
+
+/// A dead job that was made due again.
+#[derive(Clone, Debug, sqlx::FromRow)]
+struct Revived {
+    school_id: SchoolId,
+    job_id: JobId,
+    kind: String,
+    subject: String,
+    last_error: Option<String>,
+}
+
+/// Makes dead jobs due again, with all their attempts before them, and keeps who wanted it. The last
+/// error stays until the next run. Answers how many there were.
 ///
 /// # Errors
 /// [`StoreError`] of the engine.
-pub async fn retry(
+pub async fn replay(
     tx: &mut Tx,
-    job_id: Option<&JobId>,
-    kind: Option<&str>,
+    ids: &Ids,
+    which: &Which,
+    by: &str,
     now: Instant,
 ) -> Result<u64, StoreError> {
+    let given = |text: Option<String>| text.unwrap_or_default();
+    let revived: Vec<Revived> = tx
+        .sql(
+            "UPDATE job SET state = 'READY', run_at = $1, attempts = 0, leased_until = NULL
+              WHERE state = 'DEAD' AND ($2 = '' OR job_id = $2) AND ($3 = '' OR kind = $3)
+                AND ($4 = '' OR school_id = $4)
+             RETURNING school_id, job_id, kind, subject, last_error",
+        )
+        .bind(now)
+        .bind(given(which.job.as_ref().map(ToString::to_string)))
+        .bind(given(which.kind.clone()))
+        .bind(given(which.school.as_ref().map(ToString::to_string)))
+        .all()
+        .await?;
+    if revived.is_empty() {
+        return Ok(0);
+    }
+    let count = revived.len() as u64;
     tx.sql(
-        "UPDATE job SET state = 'READY', run_at = $1, attempts = 0, leased_until = NULL
-          WHERE state = 'DEAD' AND ($2 = '' OR job_id = $2) AND ($3 = '' OR kind = $3)",
+        "INSERT INTO job_replay (school_id, replay_id, job_id, kind, subject, last_error,
+                                 replayed_by, replayed_at)
+         SELECT school_id, replay_id, job_id, kind, subject, last_error, $2, $3
+           FROM ROWS($1: replay_id TEXT, school_id TEXT, job_id TEXT, kind TEXT, subject TEXT,
+                     last_error TEXT) AS r",
     )
+    .bind(rows(revived.into_iter().map(|job| {
+        (
+            ids.next(now),
+            job.school_id,
+            job.job_id,
+            job.kind,
+            job.subject,
+            job.last_error,
+        )
+    })))
+    .bind(by.to_owned())
     .bind(now)
-    .bind(job_id.map_or_else(String::new, ToString::to_string))
-    .bind(kind.unwrap_or_default().to_owned())
     .run()
-    .await
+    .await?;
+    Ok(count)
 }

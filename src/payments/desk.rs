@@ -11,11 +11,28 @@ use super::posting::{Poster, post};
 use crate::ids::SchoolId;
 use crate::store::{Engine, Trouble};
 
-/// How long the first notice of a batch waits for company.
-const GATHER: Duration = Duration::from_millis(2);
-const BATCH_MAX: usize = 512;
-/// Notices that may wait; beyond, the provider is asked to come again.
-const QUEUE_MAX: usize = 8_192;
+/// How much the desk takes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the first notice of a batch waits for company; nothing waits at zero.
+    pub gather: Duration,
+    pub batch_max: usize,
+    /// Notices that may wait, over all lanes; beyond, the provider is asked to come again.
+    pub queue_max: usize,
+    /// As many as the engine has use for when none.
+    pub lanes: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            gather: Duration::from_millis(2),
+            batch_max: 512,
+            queue_max: 8_192,
+            lanes: None,
+        }
+    }
+}
 
 /// How long a batch may take before its providers are told to come again: a server that went away
 /// without a word, or a commit that waits for a standby.
@@ -45,13 +62,21 @@ struct Waiting {
 impl Desk {
     /// Starts the tasks that post, one a lane. They end when every handle to the desk is gone.
     pub fn open(poster: Poster) -> Self {
-        let lanes = match poster.db.engine() {
-            Engine::Sqlite => SQLITE_LANES,
-            Engine::Postgres => POSTGRES_LANES,
-        };
+        Self::open_with(poster, Limits::default())
+    }
+
+    /// As [`open`](Self::open), with chosen limits.
+    pub fn open_with(poster: Poster, limits: Limits) -> Self {
+        let lanes = limits
+            .lanes
+            .unwrap_or(match poster.db.engine() {
+                Engine::Sqlite => SQLITE_LANES,
+                Engine::Postgres => POSTGRES_LANES,
+            })
+            .max(1);
         let queue = || {
-            let (sender, receiver) = mpsc::channel(QUEUE_MAX / lanes);
-            tokio::spawn(run(poster.clone(), receiver));
+            let (sender, receiver) = mpsc::channel((limits.queue_max / lanes).max(1));
+            tokio::spawn(run(poster.clone(), receiver, limits));
             sender
         };
         Self((0..lanes).map(|_| queue()).collect())
@@ -79,21 +104,24 @@ impl Desk {
     }
 }
 
-async fn run(poster: Poster, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(poster: Poster, mut queue: mpsc::Receiver<Waiting>, limits: Limits) {
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
-        gather(&mut queue, &mut batch).await;
+        gather(&mut queue, &mut batch, limits).await;
         post_batch(&poster, batch).await;
     }
 }
 
-/// Takes what waits already and what comes within [`GATHER`].
-async fn gather(queue: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
-    let deadline = tokio::time::Instant::now() + GATHER;
-    while batch.len() < BATCH_MAX {
+/// Takes what waits already and what comes in time.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, limits: Limits) {
+    let deadline = tokio::time::Instant::now() + limits.gather;
+    while batch.len() < limits.batch_max {
         if let Ok(next) = queue.try_recv() {
             batch.push(next);
             continue;
+        }
+        if limits.gather.is_zero() {
+            return;
         }
         match tokio::time::timeout_at(deadline, queue.recv()).await {
             Ok(Some(next)) => batch.push(next),

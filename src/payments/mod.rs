@@ -49,5 +49,5 @@ mod spread;
 mod store;
 pub mod trust;
 
-pub use desk::{Desk, DeskFull};
+pub use desk::{Desk, DeskFull, Limits};
 pub use posting::{INVOICE_ALLOCATED, INVOICE_REFUNDED, ISSUE_INVOICE, PostError, Poster, post};

@@ -105,7 +105,8 @@ pub async fn post(
     Ok(receipts)
 }
 
-async fn post_in(
+/// As [`post`], in a transaction of the caller and with its charts.
+pub(in crate::payments) async fn post_in(
     tx: &mut Tx,
     poster: &Poster,
     arrivals: &[Arrival],

@@ -170,7 +170,7 @@ fn arrival(app: &App, connection: &Connection, notice: Notice, raw: String) -> A
 }
 
 /// An intermediary names our order; a bank host the bill; a bank credit carries the payer's words.
-fn target(naming: Naming, notice: &Notice) -> Target {
+pub(super) fn target(naming: Naming, notice: &Notice) -> Target {
     let code = notice.bill_ref.as_ref().or(notice.order_ref.as_ref());
     match (naming, code) {
         (Naming::Order, _) => Target::Order(notice.order_ref.clone().unwrap_or_default()),

@@ -120,8 +120,12 @@ impl Db {
     pub async fn snapshot(&self, readers: usize) -> Result<Vec<Reader>, StoreError> {
         match self {
             Self::Sqlite { read, write, .. } => {
-                // Nobody commits while the readers begin, so that all begin at the same state.
-                let pause = write.begin_with("BEGIN IMMEDIATE").await?;
+                // Nobody commits while the readers begin, so that all begin at the same state. One
+                // reader has nobody to agree with.
+                let pause = match readers {
+                    0 | 1 => None,
+                    _ => Some(write.begin_with("BEGIN IMMEDIATE").await?),
+                };
                 let mut found = Vec::with_capacity(readers);
                 for _ in 0..readers {
                     let mut tx = read.begin().await?;
@@ -134,7 +138,9 @@ impl Db {
                         state: TxState::default(),
                     }));
                 }
-                pause.rollback().await?;
+                if let Some(pause) = pause {
+                    pause.rollback().await?;
+                }
                 Ok(found)
             }
             Self::Postgres(pool) => {

@@ -68,7 +68,7 @@ impl Shell {
             | "CLOSED" | "ACCEPTED" => "good",
             "PARTIAL" | "NUMBERED" | "SIGNED" | "SENT" | "CLAIMED" | "CONFIRMED" | "REQUESTED"
             | "WAITING" | "ADMITTED" => "wait",
-            "REFUSED" | "REVERSED" | "FAILED" | "LATE" => "bad",
+            "REFUSED" | "REVERSED" | "FAILED" | "LATE" | "DEAD" => "bad",
             "OPEN" | "DRAFT" | "UNKNOWN" | "TODAY" => "warn",
             _ => "plain",
         }

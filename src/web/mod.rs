@@ -34,6 +34,7 @@ use crate::App;
 use crate::fees::pages as fees;
 use crate::invoices::life::pages as corrections;
 use crate::invoices::pages as invoices;
+use crate::jobs::pages as jobs;
 use crate::payments::http::payer_routes;
 use crate::payments::pages as payments;
 use crate::refunds::pages as refunds;
@@ -110,6 +111,7 @@ pub fn router(app: App, config: PageConfig) -> Router {
         .merge(invoices::routes())
         .merge(payments::routes())
         .merge(payer_routes())
+        .merge(jobs::routes())
         .merge(refunds::routes())
         .merge(corrections::routes())
         .merge(reports::routes())

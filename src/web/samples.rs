@@ -12,6 +12,7 @@ use super::sign_in::SignInPage;
 use crate::fees::pages::{BillPage, FindPage};
 use crate::invoices::life::pages::{CorrectPage, CorrectionsPage, DeadlinesPage};
 use crate::invoices::pages::{ArchivePage, DocumentPage, LookupPage};
+use crate::jobs::pages::JobsPage;
 use crate::payments::pages::{
     BillDetailPage, BillsPage, ConnectionsPage, HandoverPage, MessagePage, MessagesPage,
     OverviewPage, ReceiptPage, ReceiptsPage, ReviewItemPage, ReviewPage, RoundPage, RoundsPage,
@@ -64,6 +65,8 @@ fn every_page(language: Language) -> Vec<(String, String)> {
     );
     rendered("review", ReviewPage::samples(&suspense), &mut all);
     rendered("review-item", ReviewItemPage::samples(&suspense), &mut all);
+    let jobs = accountant("/ke-toan/jobs");
+    rendered("jobs", JobsPage::samples(&jobs), &mut all);
     let refunds = accountant("/ke-toan/refunds");
     rendered("refunds", RefundsPage::samples(&refunds), &mut all);
     rendered("refund-new", NewRefundPage::samples(&refunds), &mut all);

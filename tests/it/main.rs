@@ -7,4 +7,5 @@ mod invoices;
 mod program;
 mod providers;
 mod screens;
+mod simulation;
 mod support;

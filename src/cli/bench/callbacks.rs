@@ -173,16 +173,11 @@ impl Bench {
         let ids = Ids::from_system();
         let listen: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let now = clock.clone();
-        let sandbox = Sandbox::start(Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            now: Arc::new(move || now.now().unix()),
-            seed: 1,
-            tax_token: ids.token(),
-            tax_answer_after: Duration::from_secs(1),
-            second: Duration::from_secs(1),
-            pki: Arc::new(Pki::new(clock.now().unix())?),
-        })
-        .await?;
+        let pki = Arc::new(Pki::new(clock.now().unix())?);
+        let mut config = Config::new(Arc::new(move || now.now().unix()), 1, pki);
+        config.tax_token = ids.token();
+        config.tax_answer_after = Duration::from_secs(1);
+        let sandbox = Sandbox::start(config).await?;
         let app = App::assemble(Parts {
             // Lays the books and reads; the gateway opens the database for itself, and durably.
             db: Db::open_with(url, Durability::Off).await?,

@@ -283,7 +283,8 @@ pub async fn put(
 }
 
 /// Replaces the credentials of a connection; the old ones stay good for checking until
-/// `overlap_until`.
+/// `overlap_until`. The same credentials once more change nothing: whoever heard no answer may ask
+/// again without losing the old ones.
 ///
 /// # Errors
 /// [`ConnectionError::Unknown`] when there is none, [`ConnectionError::Overtaken`] when somebody
@@ -299,6 +300,12 @@ pub async fn rotate(
     let old = store::credentials(tx, id)
         .await?
         .ok_or(ConnectionError::Unknown)?;
+    let opened = seal.open(&context(id), &old)?;
+    let held: BTreeMap<String, String> =
+        serde_json::from_slice(&opened).map_err(|_| ConnectionError::Credentials(id.clone()))?;
+    if held == credentials.iter().cloned().collect() {
+        return Ok(());
+    }
     let sealed = sealed(seal, ids, id, credentials);
     match store::rotate(tx, id, &old, &sealed, overlap_until).await? {
         0 => Err(ConnectionError::Overtaken),

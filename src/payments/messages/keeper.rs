@@ -87,7 +87,7 @@ enum Order {
 
 /// Takes messages to be kept; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Keeper(mpsc::Sender<Order>);
+pub struct Keeper(Option<mpsc::Sender<Order>>);
 
 /// What the keeper's task works with.
 pub struct KeeperTools {
@@ -102,12 +102,19 @@ impl Keeper {
     pub fn open(tools: KeeperTools) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(run(tools, receiver));
-        Self(sender)
+        Self(Some(sender))
+    }
+
+    /// Keeps nothing: messages are no part of the books, and a simulation has no second writer.
+    pub const fn forgetful() -> Self {
+        Self(None)
     }
 
     /// Hands a message over without waiting. With a full queue it is not kept, which is logged.
     pub fn keep(&self, seen: Seen) {
-        if let Err(error) = self.0.try_send(Order::Keep(Box::new(seen))) {
+        if let Some(queue) = &self.0
+            && let Err(error) = queue.try_send(Order::Keep(Box::new(seen)))
+        {
             tracing::warn!(%error, "a provider's message is not kept");
         }
     }
@@ -115,7 +122,9 @@ impl Keeper {
     /// Returns when everything handed over before is written.
     pub async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        if self.0.send(Order::Flush(done)).await.is_ok() {
+        if let Some(queue) = &self.0
+            && queue.send(Order::Flush(done)).await.is_ok()
+        {
             // The task answers or has ended; either way nothing more is coming.
             let _ = written.await;
         }

@@ -77,6 +77,9 @@ pub enum Refusal {
     SettledBefore,
     #[error("the line settles {expected}, not {given}")]
     SettlesAnother { expected: Vnd, given: Vnd },
+    /// Of a decision: undoing the payment is what remains.
+    #[error("the second notice cannot be booked")]
+    SecondUnusable,
     #[error("the parameter {0} is not set for this school")]
     NoAccount(&'static str),
 }

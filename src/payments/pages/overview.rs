@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::store::{self, Tally};
 use crate::clock::Day;
+use crate::jobs;
 use crate::money::Vnd;
 use crate::web::Web;
 use crate::web::errors::PageError;
@@ -22,6 +23,8 @@ pub struct OverviewPage {
     pub suspense: Tally,
     pub bills: Vec<Tally>,
     pub invoices: Vec<Tally>,
+    /// Follow-up work that was given up.
+    pub dead_jobs: i64,
 }
 
 impl OverviewPage {
@@ -70,12 +73,14 @@ impl OverviewPage {
                 tally("PARTIAL", 5, 3_866_000),
             ],
             invoices: vec![tally("CODED", 88, 112_032_800), tally("SENT", 2, 2_546_200)],
+            dead_jobs: 3,
         };
         let empty = Self {
             collected: Vec::new(),
             suspense: tally("OPEN", 0, 0),
             bills: Vec::new(),
             invoices: Vec::new(),
+            dead_jobs: 0,
             ..busy.clone()
         };
         vec![busy, empty]
@@ -94,6 +99,7 @@ pub(super) async fn show(
         suspense: store::open_suspense(db, school).await?,
         bills: store::bills_by_state(db, school).await?,
         invoices: store::invoices_by_state(db, school).await?,
+        dead_jobs: jobs::dead_of(db, school).await?,
         shell: accountant.shell,
     })
 }

@@ -74,6 +74,7 @@ impl Problem {
                 ("expected", &expected),
                 ("given", &given),
             )),
+            Refusal::SecondUnusable => Self::typed(language.t("review-second-unusable")),
             Refusal::NoAccount(key) => Self::typed(language.t1("move-no-account", "key", key)),
         })
     }

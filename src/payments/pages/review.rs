@@ -157,6 +157,14 @@ impl ReviewItemPage {
         self.item.kind == ReviewKind::Reversal
     }
 
+    /// The payment of the first notice, when another one stands in its place.
+    fn undone(&self) -> Option<PaymentId> {
+        let first = self.first.as_ref()?.payment_id.clone()?;
+        let replaced = self.item.decision == Some(Verdict::SecondHolds)
+            && self.item.payment_id.as_ref() != Some(&first);
+        replaced.then_some(first)
+    }
+
     fn verdicts(&self) -> &'static [Verdict] {
         if self.is_reversal() {
             &[Verdict::TakenBack, Verdict::Dismissed]
@@ -222,7 +230,7 @@ impl ReviewItemPage {
             .collect()
     }
 
-    /// A conflict, a reversal that was refused, and one that is closed.
+    /// A conflict, a reversal that was refused, one that is closed, and one that corrected the books.
     pub fn samples(shell: &Shell) -> Vec<Self> {
         let conflict = Self {
             shell: shell.clone(),
@@ -276,7 +284,10 @@ impl ReviewItemPage {
         closed.item.decision_reason = Some("Sao kê ngân hàng ghi 683.100".to_owned());
         closed.item.decided_by = Some("Trần Thị Hạnh".to_owned());
         closed.item.decided_at = Some(sample_time());
-        vec![conflict, reversal, closed]
+        let mut corrected = closed.clone();
+        corrected.item.decision = Some(Verdict::SecondHolds);
+        corrected.item.payment_id = Some(PaymentId::new("pay2"));
+        vec![conflict, reversal, closed, corrected]
     }
 }
 

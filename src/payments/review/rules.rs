@@ -48,7 +48,7 @@ stored_as_text!(Why {
 pub enum Verdict {
     /// The books stay as the first notice made them.
     FirstHolds,
-    /// The second is right; the books are corrected by undoing the payment or by further receipts.
+    /// The second is right: what the first booked is undone, the second is booked anew.
     SecondHolds,
     TakenBack,
     Dismissed,

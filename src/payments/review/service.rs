@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::correct::second_holds;
 use super::rules::{Originals, ReviewKind, Verdict, Why, amount_taken, original};
 use super::store::{self, NewItem};
 use crate::App;
@@ -150,8 +151,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     pub reason: String,
     pub by: String,
-    /// Of a reversal: the payment that is meant, and whether credit is taken back where it was used.
+    /// Of a reversal: the payment that is meant.
     pub payment: Option<PaymentId>,
+    /// Whether credit is taken back where it was used meanwhile.
     pub also_used: bool,
 }
 
@@ -163,8 +165,8 @@ pub enum Decided {
     Before,
 }
 
-/// Closes an item, and takes the money back when that is the decision. One of two who decide at once
-/// succeeds.
+/// Closes an item, and does to the books what was decided: takes money back, or books what the second
+/// notice said in the place of what the first did. One of two who decide at once succeeds.
 ///
 /// # Errors
 /// [`MoveError`]; the item stays open and nothing was changed.
@@ -177,6 +179,7 @@ pub async fn decide(
     let now = app.clock.now();
     let accounts = Accounts::read(&app.db, school, now.day()).await?;
     let (ids, school, review) = (app.ids.clone(), school.clone(), review.clone());
+    let books = app.clone();
     let chain = app.chain.clone();
     let decided = app
         .db
@@ -190,7 +193,15 @@ pub async fn decide(
                 return Err(Refusal::NoPayment.into());
             }
             let mut made = None;
-            if judgement.verdict == Verdict::TakenBack {
+            let mut judgement = judgement.clone();
+            if judgement.verdict == Verdict::SecondHolds {
+                let corrected = second_holds(
+                    tx, &books, heads, &school, &review, &item, &judgement, &accounts, now,
+                )
+                .await?;
+                made = corrected.undone;
+                judgement.payment = corrected.payment;
+            } else if judgement.verdict == Verdict::TakenBack {
                 let payment = judgement
                     .payment
                     .clone()

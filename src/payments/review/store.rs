@@ -5,9 +5,9 @@ use hocphi_adapters::contract::Status;
 use super::rules::{ReviewKind, Verdict, Why};
 use super::service::Judgement;
 use crate::clock::Instant;
-use crate::ids::{Ids, MoveId, PaymentId, ReviewId, SchoolId};
+use crate::ids::{ConnectionId, Ids, MoveId, PaymentId, ReviewId, SchoolId};
 use crate::money::Vnd;
-use crate::payments::books::Arrival;
+use crate::payments::books::{Arrival, Channel};
 use crate::store::{Db, StoreError, Tx, rows};
 
 /// An item to be written.
@@ -187,6 +187,80 @@ pub(super) struct OpenItem {
     #[sqlx(try_from = "i64")]
     pub amount: Vnd,
     pub payment_id: Option<PaymentId>,
+    pub transaction_id: Option<String>,
+    pub order_ref: Option<String>,
+    pub status: String,
+    pub currency: String,
+    pub memo: Option<String>,
+    pub raw: String,
+    pub received_at: Instant,
+}
+
+/// Payments of a provider's transaction: the one its notice made, then those of corrections, in the
+/// order they were booked.
+pub(super) async fn of_transaction(
+    tx: &mut Tx,
+    school: &SchoolId,
+    provider: &str,
+    transaction: &str,
+) -> Result<Vec<PaymentId>, StoreError> {
+    let found: Vec<(PaymentId,)> = tx
+        .sql(
+            "SELECT payment_id FROM payment
+              WHERE school_id = $1 AND provider = $2
+                AND (transaction_id = $3
+                     OR substr(transaction_id, 1, length($3) + 1) = $3 || '/')
+              ORDER BY length(transaction_id), transaction_id",
+        )
+        .bind(school.clone())
+        .bind(provider.to_owned())
+        .bind(transaction.to_owned())
+        .all()
+        .await?;
+    Ok(found.into_iter().map(|(payment,)| payment).collect())
+}
+
+/// Whence the first notice of a transaction came.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Origin {
+    pub connection_id: ConnectionId,
+    pub channel: Option<Channel>,
+    pub occurred_at: Option<Instant>,
+}
+
+pub(super) async fn origin(
+    tx: &mut Tx,
+    school: &SchoolId,
+    provider: &str,
+    notice_key: &str,
+) -> Result<Option<Origin>, StoreError> {
+    tx.sql(
+        "SELECT n.connection_id, c.channel, n.occurred_at
+           FROM provider_notice n
+           LEFT JOIN provider_connection c ON c.school_id = n.school_id
+                                          AND c.connection_id = n.connection_id
+          WHERE n.school_id = $1 AND n.provider = $2 AND n.notice_key = $3",
+    )
+    .bind(school.clone())
+    .bind(provider.to_owned())
+    .bind(notice_key.to_owned())
+    .optional()
+    .await
+}
+
+/// Whether this is an order that we gave a provider.
+pub(super) async fn is_order(
+    tx: &mut Tx,
+    school: &SchoolId,
+    order_ref: &str,
+) -> Result<bool, StoreError> {
+    let (count,): (i64,) = tx
+        .sql("SELECT COUNT(*) FROM payment_attempt WHERE school_id = $1 AND order_ref = $2")
+        .bind(school.clone())
+        .bind(order_ref.to_owned())
+        .one()
+        .await?;
+    Ok(count > 0)
 }
 
 pub(super) async fn open_item(
@@ -195,7 +269,9 @@ pub(super) async fn open_item(
     review: &ReviewId,
 ) -> Result<Option<OpenItem>, StoreError> {
     tx.sql(
-        "SELECT kind, provider, notice_key, amount, payment_id FROM review_item
+        "SELECT kind, provider, notice_key, amount, payment_id, transaction_id, order_ref, status,
+                currency, memo, raw, received_at
+           FROM review_item
           WHERE school_id = $1 AND review_id = $2 AND state = 'OPEN'",
     )
     .bind(school.clone())

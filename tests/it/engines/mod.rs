@@ -1,7 +1,9 @@
 //! Promises of the data layer, kept on both engines.
 
 mod correction_forms;
+mod dead_letters;
 mod fees;
+mod handlers;
 mod imports;
 mod ledger;
 mod messages;

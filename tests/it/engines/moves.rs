@@ -317,6 +317,125 @@ async fn another_meaning_of_the_same_transaction_is_an_item_a_person_closes() {
 }
 
 #[tokio::test]
+async fn when_the_second_meaning_holds_the_first_is_undone_and_the_second_booked_at_once() {
+    const CODE: &str = "HPZ37MTFCKQPG";
+    for (db, _keep) in fresh_databases().await {
+        let books = Books::open(db).await;
+        let app = app_of(&books);
+        books.bill("a", CODE, "p1", 1, &[("TUITION", 2, 100)]).await;
+        books.bill("a", "B2", "p1", 2, &[("TUITION", 2, 30)]).await;
+        books.post(books.credit("a", "t1", 110, &[CODE])).await;
+        books.post(books.credit("a", "t1", 90, &[CODE])).await;
+        let judgement = |verdict, also_used| Judgement {
+            verdict,
+            reason: "sao kê ghi 90".to_owned(),
+            by: "kt".to_owned(),
+            payment: None,
+            also_used,
+        };
+        let open = async || {
+            let items = reviews::list(&books.db, &school(), 10, 0).await.unwrap();
+            let open = items.into_iter().find(|item| item.state == "OPEN");
+            open.unwrap().review_id
+        };
+        // Ten of the first were used as credit for the next bill: that is not undone unasked.
+        let pay_next = use_credit(&app, &school(), &BillId::new("B2"), None, asked("f1")).await;
+        pay_next.unwrap();
+        let review = open().await;
+        let refused = decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::SecondHolds, false),
+        )
+        .await;
+        assert!(matches!(
+            refused,
+            Err(MoveError::Refused(Refusal::Obstacle(
+                Obstacle::CreditUsed { .. }
+            )))
+        ));
+        assert_eq!(books.bill_state(CODE).await, ("PAID".into(), 100, 100));
+        let decided = decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::SecondHolds, true),
+        )
+        .await
+        .unwrap();
+        assert!(matches!(decided, Decided::Closed(Some(_))));
+        assert_eq!(books.bill_state(CODE).await, ("PARTIAL".into(), 100, 90));
+        assert_eq!(books.bill_state("B2").await, ("OPEN".into(), 30, 0));
+        assert_eq!(books.balances("a").await["112"], 90);
+        let first = payment_of(&books, "t1").await;
+        assert_eq!(standing(&books, &first).await.1, "REVERSED");
+        let second = payment_of(&books, "t1/2").await;
+        assert_eq!(standing(&books, &second).await.1, "STANDS");
+        let item = reviews::item(&books.db, &school(), &review).await.unwrap();
+        assert_eq!(item.unwrap().payment_id, Some(second.clone()));
+        let issued = jobs(&books).await;
+        assert!(issued.iter().any(|kind| kind == "invoice.issue"));
+        books.must_be_sound().await;
+
+        let again = decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::SecondHolds, true),
+        )
+        .await;
+        assert_eq!(again.unwrap(), Decided::Before);
+        // Said once more, it is the same item; what was booked stays one payment.
+        books.post(books.credit("a", "t1", 90, &[CODE])).await;
+        assert_eq!(reviews::open_count(&books.db, &school()).await.unwrap(), 0);
+        assert_eq!(books.count("SELECT COUNT(*) FROM payment").await, 2);
+
+        // A third meaning takes the place of the second, not of the first.
+        books.post(books.credit("a", "t1", 95, &[CODE])).await;
+        let review = open().await;
+        decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::SecondHolds, false),
+        )
+        .await
+        .unwrap();
+        assert_eq!(books.bill_state(CODE).await.2, 95);
+        assert_eq!(standing(&books, &second).await.1, "REVERSED");
+        assert_eq!(books.balances("a").await["112"], 95);
+
+        // What cannot be booked changes nothing, and the item stays open for the other decision.
+        let mut foreign = books.credit("a", "t1", 95, &[CODE]);
+        foreign.notice.currency = "USD".to_owned();
+        books.post(foreign).await;
+        let review = open().await;
+        let refused = decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::SecondHolds, true),
+        )
+        .await;
+        assert!(matches!(
+            refused,
+            Err(MoveError::Refused(Refusal::SecondUnusable))
+        ));
+        assert_eq!(books.bill_state(CODE).await.2, 95);
+        decide(
+            &app,
+            &school(),
+            &review,
+            judgement(Verdict::FirstHolds, false),
+        )
+        .await
+        .unwrap();
+        books.must_be_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn of_two_who_assign_parked_money_one_wins_and_the_other_hears_of_it() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;

@@ -21,7 +21,7 @@ use crate::support::{Books, NOW};
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9/api";
 
-async fn gateway(db: Db) -> (Books, App, String) {
+pub(super) async fn gateway(db: Db) -> (Books, App, String) {
     let books = Books::open(db.clone()).await;
     let code = BillCode::from_number(42).unwrap().as_str().to_owned();
     books
@@ -55,7 +55,7 @@ async fn gateway(db: Db) -> (Books, App, String) {
 }
 
 /// Starts a checkout; answers the attempt and the order's name.
-async fn checkout(app: &App, code: &str) -> (String, String) {
+pub(super) async fn checkout(app: &App, code: &str) -> (String, String) {
     let id = ConnectionId::new("a-vnpay");
     let started = start_checkout(app, code, &id, "203.0.113.9").await.unwrap();
     assert!(
@@ -83,7 +83,7 @@ async fn follow(app: &App, until: Instant) {
     }
 }
 
-fn paid(books: &Books, order: &str) -> Arrival {
+pub(super) fn paid(books: &Books, order: &str) -> Arrival {
     Arrival {
         connection_id: ConnectionId::new("a-vnpay"),
         provider: "vnpay".into(),

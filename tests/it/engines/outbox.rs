@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use hocphi::clock::Clock;
 use hocphi::ids::{Ids, SchoolId};
-use hocphi::jobs::{self, Handler, Job, LEASE_SECONDS, NewJob, Outcome, Runner, State, Wake};
+use hocphi::jobs::{
+    self, Handler, Job, LEASE_SECONDS, NewJob, Outcome, Runner, State, Wake, Which,
+};
 use hocphi::store::{Db, Tx};
 use tokio::sync::watch;
 
@@ -159,14 +161,30 @@ async fn a_dead_letter_is_listed_with_its_error_and_runs_again_when_told() {
         let again = one.clone();
         let revived = db
             .write("test.retry", async move |tx: &mut Tx| {
-                let other_kind = jobs::retry(tx, None, Some("other"), now).await?;
-                let once = jobs::retry(tx, Some(&again), None, now).await?;
-                let twice = jobs::retry(tx, Some(&again), None, now).await?;
+                let ids = Ids::seeded(9);
+                let other = Which {
+                    kind: Some("other".to_owned()),
+                    ..Which::default()
+                };
+                let one = Which {
+                    job: Some(again.clone()),
+                    ..Which::default()
+                };
+                let other_kind = jobs::replay(tx, &ids, &other, "tester", now).await?;
+                let once = jobs::replay(tx, &ids, &one, "tester", now).await?;
+                let twice = jobs::replay(tx, &ids, &one, "tester", now).await?;
                 Ok::<_, hocphi::store::StoreError>((other_kind, once, twice))
             })
             .await
             .unwrap();
         assert_eq!(revived, (0, 1, 0));
+        let kept: Vec<(String, String, Option<String>)> = db
+            .sql("SELECT subject, replayed_by, last_error FROM job_replay")
+            .all()
+            .await
+            .unwrap();
+        let why = Some("no such invoice".to_owned());
+        assert_eq!(kept, [("worse".to_owned(), "tester".to_owned(), why)]);
         let waiting = jobs::list(&db, State::Ready, None, 10).await.unwrap();
         assert_eq!((waiting.len(), waiting[0].attempts), (1, 0));
         let healed = Told::new(Outcome::Done);
@@ -205,5 +223,32 @@ async fn pauses_grow_and_end_in_a_dead_letter() {
         assert!(pauses[10..].iter().all(|pause| *pause == 600));
         let dead = jobs::list(&db, State::Dead, None, 2).await.unwrap();
         assert_eq!(dead[0].attempts, 30);
+    }
+}
+
+#[tokio::test]
+async fn not_yet_forgets_the_failures_before_it() {
+    for (db, _keep) in fresh_databases().await {
+        let clock = Clock::settable(NOW);
+        let runner = node(&db, &clock);
+        let failing = Told::new(Outcome::Failed("no connection".into()));
+        let early = Told::new(Outcome::NotYet { millis: 1_000 });
+        enqueue(&db, &["one"]).await;
+        let due = async || {
+            let waiting = jobs::list(&db, State::Ready, None, 2).await.unwrap();
+            clock.set(waiting[0].run_at);
+            waiting[0].attempts
+        };
+        // A slow authority behind an unsteady carrier: sixty failures in all, never thirty in a row.
+        for _ in 0..3 {
+            for failures in 0..20 {
+                assert_eq!(due().await, failures);
+                assert_eq!(runner.run_due(&failing).await.unwrap(), 1);
+            }
+            due().await;
+            assert_eq!(runner.run_due(&early).await.unwrap(), 1);
+        }
+        assert_eq!(due().await, 0);
+        assert_eq!(jobs::dead(&db).await.unwrap(), []);
     }
 }

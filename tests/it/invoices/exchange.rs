@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hocphi::App;
-use hocphi::ids::{InvoiceId, SchoolId};
+use hocphi::ids::{InvoiceId, JobId, SchoolId};
+use hocphi::invoices::jobs::{ExchangeHandler, Step};
 use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::{
     Exchange, HttpAnswer, Issued, KeyRing, Line, Outside, Progress, collect, install_key, issue,
@@ -13,6 +14,7 @@ use hocphi::invoices::service::{
 };
 use hocphi::invoices::signature::{Certificate, SigningKey, pem_blocks};
 use hocphi::invoices::verify::{Trust, verify};
+use hocphi::jobs::{Handler, Job, Outcome};
 use hocphi::store::Tx;
 use hocphi_adapters::contract::{Call, Fault, Retry, Secret};
 use hocphi_adapters::tax::Carrier;
@@ -218,6 +220,69 @@ async fn a_lost_answer_is_asked_about_and_not_sent_twice() {
         assert_eq!(scene.client.posts.load(Ordering::SeqCst), 1);
         assert_eq!(scene.collect().await, Progress::Done);
         assert_eq!(scene.row().await.0, "CODED");
+    }
+}
+
+/// As two nodes hold one job when a lease ended early, and as a crash between an answer and the end
+/// of its job leaves it: the steps run again over what was done.
+#[tokio::test]
+async fn handlers_that_run_twice_send_and_collect_once() {
+    let pki = Arc::new(Pki::new(start().unix()).unwrap());
+    for (db, _keep) in fresh_databases().await {
+        let Scene {
+            app,
+            sandbox,
+            exchange,
+            client,
+            invoice,
+            school,
+        } = scene(app_on(db), &pki).await;
+        let (exchange, outside) = (Arc::new(exchange), client);
+        let handler = |step| ExchangeHandler {
+            app: app.clone(),
+            exchange: Arc::clone(&exchange),
+            outside: Arc::clone(&outside),
+            step,
+        };
+        let jobs = vec![Job {
+            job_id: JobId::new("j1"),
+            school_id: school,
+            subject: invoice.to_string(),
+            attempts: 1,
+        }];
+        for step in [Step::Send, Step::Collect] {
+            let (one, two) = (handler(step), handler(step));
+            let (first, second) = tokio::join!(one.run(jobs.clone()), two.run(jobs.clone()));
+            let again = one.run(jobs.clone()).await;
+            let outcomes: Vec<_> = first.into_iter().chain(second).chain(again).collect();
+            assert_eq!(outcomes.last(), Some(&Outcome::Done), "{step:?}");
+            assert!(
+                outcomes
+                    .iter()
+                    .all(|outcome| !matches!(outcome, Outcome::Dead(_))),
+                "{step:?}: {outcomes:?}"
+            );
+        }
+        assert_eq!(sandbox.tax().accepted_of(SCHOOLS[0].1).len(), 1);
+        let (state, collects): (String, i64) = app
+            .db
+            .sql(
+                "SELECT state, (SELECT COUNT(*) FROM job WHERE kind = 'invoice.collect')
+                   FROM invoice",
+            )
+            .one()
+            .await
+            .unwrap();
+        assert_eq!((state.as_str(), collects), ("CODED", 1));
+        // Long after: the answer is kept as it was.
+        let code = async || -> (Option<String>, Option<String>) {
+            let stored = app.db.sql("SELECT authority_code, coded_xml FROM invoice");
+            stored.one().await.unwrap()
+        };
+        let before = code().await;
+        assert_eq!(handler(Step::Send).run(jobs.clone()).await, [Outcome::Done]);
+        assert_eq!(handler(Step::Collect).run(jobs).await, [Outcome::Done]);
+        assert_eq!(code().await, before);
     }
 }
 
