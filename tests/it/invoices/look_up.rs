@@ -135,7 +135,7 @@ async fn accountant(app: &hocphi::App) -> String {
         .write("test.user", async move |tx: &mut hocphi::store::Tx| {
             tx.sql(
                 "INSERT INTO user_account (user_id, login, password_hash, display_name, role, unit_id)
-                 VALUES ('kt', 'kt', $1, 'Kế toán', 'ACCOUNTANT', 's1')",
+                 VALUES ('kt1', 'kt1', $1, 'Kế toán', 'ACCOUNTANT', 's1')",
             )
             .bind(hash.clone())
             .run()
@@ -143,7 +143,7 @@ async fn accountant(app: &hocphi::App) -> String {
         })
         .await
         .unwrap();
-    "login=kt&password=mat+khau".to_owned()
+    "login=kt1&password=mat+khau".to_owned()
 }
 
 #[tokio::test]

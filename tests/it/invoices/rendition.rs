@@ -11,7 +11,9 @@ use hocphi::invoices::document::{
     Related, VatRate,
 };
 use hocphi::invoices::receipt::{Payer, Receipt, ReceiptLine, symbol, write_receipt};
-use hocphi::invoices::rendition::{Paper, RenditionError, RenditionOptions, pdf, pdf_and_pages};
+use hocphi::invoices::rendition::{
+    Paper, RenditionError, RenditionOptions, Shown, pdf, pdf_and_pages,
+};
 use hocphi::invoices::words::in_words;
 use hocphi::invoices::xml::write_invoice;
 use hocphi::money::Vnd;
@@ -310,7 +312,7 @@ fn corrections_and_waiting_for_the_code_are_said_where_nobody_overlooks_them() {
         "-1.902.000",
         "Âm một triệu chín trăm lẻ hai nghìn đồng",
         "CHƯA CÓ MÃ CỦA CƠ QUAN THUẾ",
-        "số 64 ngày 23 tháng 11 năm 2026",
+        "Điều chỉnh cho hóa đơn Mẫu số 1 ký hiệu C26TAA số 64",
         "Mã tra cứu: abc123",
         LOOKUP,
         "Trang 1/1",
@@ -425,7 +427,7 @@ fn the_square_code_on_the_page_reads_as_the_invoice() {
     for (xml, wanted) in [
         (
             signed(&samples::document(Form::Vat)),
-            "0010A000000775011001002334880201103006C26TAA0403128050820261123",
+            "0010A00000077501100100233488020110306C26TAA0403128050820261123",
         ),
         (receipt(), "01kaxyz0000000000000000x"),
     ] {
@@ -498,11 +500,16 @@ fn every_valid_document_of_the_corpus_has_a_face_and_every_forged_one_has_none()
         }
     }
     for attack in attacks(&kit) {
-        assert!(
-            pdf(&attack.file, &options(Paper::A4)).is_err(),
-            "{}",
-            attack.name
-        );
+        // What is split inside a value is read whole, so that the signed amount is shown.
+        if let Ok(shown) = Shown::read(&attack.file) {
+            let total = shown.totals.last().unwrap().value.replace('.', "");
+            assert!(
+                attack.name.contains("chẻ đôi") && total.starts_with("54"),
+                "{}",
+                attack.name
+            );
+            continue;
+        }
         refused += 1;
     }
     assert!(
