@@ -73,7 +73,6 @@ impl Broken {
     pub(super) const fn missing(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::NoUniqueKey => Some(("payment", "UNIQUE (school_id, provider, transaction_id),")),
-            Self::IssueNotIdempotent => Some(("invoice", "UNIQUE (school_id, payment_id),")),
             _ => None,
         }
     }
@@ -117,6 +116,7 @@ impl Broken {
                     DELETE FROM job WHERE job_id = NEW.job_id;
                  END"
             }
+            Self::IssueNotIdempotent => "DROP INDEX invoice_of_payment",
             Self::LeaseForever => {
                 "CREATE TRIGGER broken AFTER UPDATE OF leased_until ON job
                    WHEN NEW.leased_until IS NOT NULL BEGIN
