@@ -1,39 +1,42 @@
 //! Moves SQLite's write-ahead log into the file beside the writer, which then never stops for it.
 //!
 //! Little and often: the disk takes what a checkpoint writes all at once, and a commit that wants to be
-//! flushed meanwhile waits for the whole of it.
+//! flushed meanwhile waits for the whole of it. How much waits in the log is guessed by the number of
+//! flushes: its index may not be opened beside SQLite, whose locks on it would end with our closing it.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
+use tokio::time::Instant;
 
 const PAUSE: Duration = Duration::from_millis(10);
-/// Fewer pages than this wait for company: those written again and again go to the file once.
-const PAGES_MIN: u32 = 500;
+/// Fewer flushes than this wait for company: pages written again and again go to the file once.
+const FLUSHES_MIN: u64 = 4;
+/// But not longer than this.
+const WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// Runs until the pool is closed.
-pub(super) fn start(file: &Path, pool: &SqlitePool) {
-    let mut index = file.as_os_str().to_owned();
-    index.push("-shm");
-    tokio::spawn(run(index.into(), pool.clone()));
+/// Runs until the pool is closed. `flushes` counts what was committed.
+pub(super) fn start(pool: &SqlitePool, flushes: Arc<AtomicU64>) {
+    tokio::spawn(run(pool.clone(), flushes));
 }
 
-async fn run(index: PathBuf, pool: SqlitePool) {
+async fn run(pool: SqlitePool, flushes: Arc<AtomicU64>) {
     let closed = pool.close_event();
     tokio::pin!(closed);
+    let (mut done, mut done_at) = (0, Instant::now());
     loop {
         tokio::select! {
             () = &mut closed => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        // No index: nothing was written yet.
-        if !waiting(&index).is_ok_and(|pages| pages >= PAGES_MIN) {
+        let so_far = flushes.load(Ordering::Relaxed);
+        let more = so_far - done;
+        if more == 0 || (more < FLUSHES_MIN && done_at.elapsed() < WAIT_MAX) {
             continue;
         }
+        (done, done_at) = (so_far, Instant::now());
         if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
             .execute(&pool)
             .await
@@ -42,17 +45,4 @@ async fn run(index: PathBuf, pool: SqlitePool) {
             tracing::debug!(%error, "the log could not be moved into the database file");
         }
     }
-}
-
-/// Pages in the log that the file does not have yet, by the log's index (SQLite, "WAL-mode File
-/// Format" §2: `mxFrame` at 16 and `nBackfill` at 96, in the byte order of the machine). A hint: it may
-/// be read in the middle of a change.
-fn waiting(index: &Path) -> io::Result<u32> {
-    let file = File::open(index)?;
-    let number = |place| {
-        let mut bytes = [0; 4];
-        file.read_exact_at(&mut bytes, place)?;
-        io::Result::Ok(u32::from_ne_bytes(bytes))
-    };
-    Ok(number(16)?.saturating_sub(number(96)?))
 }

@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -32,24 +34,35 @@ pub(super) async fn settle(database: &Path, write: &SqlitePool) -> Result<Flushe
     Flusher::start(database).map_err(StoreError::Flush)
 }
 
-/// A handle; the thread behind it ends with the last one.
+/// A handle; the thread behind it ends with the last one. SQLite locks the log's index and the database
+/// file, never the log itself, so that opening and closing it here takes no lock away.
 #[derive(Clone, Debug)]
-pub struct Flusher(mpsc::Sender<Answer>);
+pub struct Flusher {
+    requests: mpsc::Sender<Answer>,
+    /// How often the log was flushed.
+    flushes: Arc<AtomicU64>,
+}
 
 impl Flusher {
     /// For the log of this database file.
     fn start(database: &Path) -> io::Result<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push("-wal");
-        let (sender, receiver) = mpsc::channel();
+        let (requests, receiver) = mpsc::channel();
+        let flushes = Arc::default();
         let log = Log {
             path: path.into(),
             file: None,
+            flushes: Arc::clone(&flushes),
         };
         thread::Builder::new()
             .name("hocphi-flush".to_owned())
             .spawn(move || run(log, &receiver))?;
-        Ok(Self(sender))
+        Ok(Self { requests, flushes })
+    }
+
+    pub(super) fn flushes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.flushes)
     }
 
     /// Returns when everything that was committed before the call is durable.
@@ -59,7 +72,7 @@ impl Flusher {
     pub(super) async fn flushed(&self) -> io::Result<()> {
         let (answer, flushed) = oneshot::channel();
         let gone = || io::Error::other("the thread that flushes has ended");
-        self.0.send(answer).map_err(|_| gone())?;
+        self.requests.send(answer).map_err(|_| gone())?;
         flushed.await.map_err(|_| gone())?
     }
 }
@@ -88,6 +101,7 @@ fn run(mut log: Log, requests: &mpsc::Receiver<Answer>) {
 struct Log {
     path: PathBuf,
     file: Option<File>,
+    flushes: Arc<AtomicU64>,
 }
 
 impl Log {
@@ -108,6 +122,7 @@ impl Log {
         };
         file.sync_data()?;
         self.file = Some(file);
+        self.flushes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

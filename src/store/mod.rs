@@ -243,10 +243,13 @@ impl Db {
             )
             .await?;
         let flusher = match durability {
-            Durability::Full => Some(flush::settle(file, &write).await?),
+            Durability::Full => {
+                let flusher = flush::settle(file, &write).await?;
+                checkpoint::start(&read, flusher.flushes());
+                Some(flusher)
+            }
             Durability::Off => None,
         };
-        checkpoint::start(file, &read);
         Ok(Self::Sqlite {
             read,
             write,

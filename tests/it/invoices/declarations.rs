@@ -182,7 +182,7 @@ async fn a_notice_is_answered_for_each_invoice() {
         let verdicts: Vec<(String,)> = scene
             .app
             .db
-            .sql("SELECT verdict FROM tax_declaration_invoice ORDER BY declaration_id")
+            .sql("SELECT verdict FROM tax_declaration_invoice ORDER BY verdict")
             .all()
             .await
             .unwrap();
