@@ -188,7 +188,9 @@ async fn through_vnpay(phone: &Browser, link: &str, name: &str) {
 
 /// The file behind the link of the page is a signed and coded invoice.
 async fn invoice_is_genuine(phone: &Browser, stage: &Stage) {
-    let path = phone.attribute("#status .invoice a", "href").await;
+    let path = phone
+        .attribute("#status .invoice a[download]", "href")
+        .await;
     let address = if path.starts_with("http") {
         path
     } else {
