@@ -252,6 +252,13 @@ pub(super) async fn number_again(
 
 /// Forgets under which id an invoice was sent.
 pub(super) async fn forget_message(tx: &mut Tx, invoice: &InvoiceId) -> Result<(), StoreError> {
+    tx.sql(
+        "DELETE FROM invoice_message
+          WHERE invoice_id = (SELECT invoice_id FROM invoice WHERE invoice_id = $1 AND state = 'SIGNED')",
+    )
+    .bind(invoice.clone())
+    .run()
+    .await?;
     tx.sql("UPDATE invoice SET message_id = NULL WHERE invoice_id = $1 AND state = 'SIGNED'")
         .bind(invoice.clone())
         .run()
