@@ -6,7 +6,7 @@
 use roxmltree::Node;
 
 use super::signature::Certificate;
-use super::verify::tree::{self, elements, find, named, value_at};
+use super::verify::tree::{self, elements, find, named, text_at};
 use super::verify::{Trust, XmlError, verify};
 use super::xml::Writer;
 
@@ -182,11 +182,11 @@ pub fn read_answers(bytes: &[u8]) -> Result<Vec<Answer>, MessageError> {
     match root.tag_name().name() {
         "TDiep" => Ok(vec![read_message(root, source)]),
         "KetQuaTraCuu" => {
-            let code = value_at(root, &["MaKetQua"]).unwrap_or_default();
+            let code = text_at(root, &["MaKetQua"]).unwrap_or_default();
             if code != "0" {
                 return Err(MessageError::Lookup {
                     code,
-                    text: value_at(root, &["MoTaKetQua"]).unwrap_or_default(),
+                    text: text_at(root, &["MoTaKetQua"]).unwrap_or_default(),
                 });
             }
             Ok(named(root, "DuLieu")
@@ -201,14 +201,14 @@ pub fn read_answers(bytes: &[u8]) -> Result<Vec<Answer>, MessageError> {
 }
 
 fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
-    let head = |name| value_at(message, &["TTChung", name]).unwrap_or_default();
+    let head = |name| text_at(message, &["TTChung", name]).unwrap_or_default();
     let kind = head("MLTDiep");
     let load = find(message, &["DLieu"]);
     let notice = load.and_then(|load| find(load, &["TBao"]));
     let reply = match kind.as_str() {
         "999" => Reply::Received {
             accepted: notice
-                .and_then(|notice| value_at(notice, &["TTTNhan"]))
+                .and_then(|notice| text_at(notice, &["TTTNhan"]))
                 .as_deref()
                 == Some("0"),
             reasons: notice.map(reasons).unwrap_or_default(),
@@ -222,22 +222,22 @@ fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
         },
         "204" => Reply::Checked {
             result: notice
-                .and_then(|notice| value_at(notice, &["DLTBao", "LTBao"]))
+                .and_then(|notice| text_at(notice, &["DLTBao", "LTBao"]))
                 .unwrap_or_default(),
             reasons: notice.map(reasons).unwrap_or_default(),
         },
         "102" => Reply::Admitted {
             accepted: notice
-                .and_then(|notice| value_at(notice, &["DLTBao", "THop"]))
+                .and_then(|notice| text_at(notice, &["DLTBao", "THop"]))
                 .is_some_and(|found| found == "1" || found == "3"),
             reasons: notice.map(reasons).unwrap_or_default(),
         },
         "103" => Reply::Decided {
             accepted: notice
-                .and_then(|notice| value_at(notice, &["DLTBao", "TTXNCQT"]))
+                .and_then(|notice| text_at(notice, &["DLTBao", "TTXNCQT"]))
                 .as_deref()
                 == Some("1"),
-            cash_code: notice.and_then(|notice| value_at(notice, &["DLTBao", "MCCQT"])),
+            cash_code: notice.and_then(|notice| text_at(notice, &["DLTBao", "MCCQT"])),
             reasons: notice.map(reasons).unwrap_or_default(),
         },
         "301" => Reply::Judged {
@@ -257,7 +257,7 @@ fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
     let mut answers = head("MTDTChieu");
     if answers.is_empty() {
         let named_in_body = notice.and_then(|notice| {
-            value_at(notice, &["MTDiep"]).or_else(|| value_at(notice, &["DLTBao", "MGDDTu"]))
+            text_at(notice, &["MTDiep"]).or_else(|| text_at(notice, &["DLTBao", "MGDDTu"]))
         });
         answers = named_in_body.unwrap_or_default();
     }
@@ -269,7 +269,7 @@ fn read_message(message: Node<'_, '_>, source: &str) -> Answer {
 }
 
 fn verdict(invoice: Node<'_, '_>) -> InvoiceVerdict {
-    let text = |name| value_at(invoice, &[name]).unwrap_or_default();
+    let text = |name| text_at(invoice, &[name]).unwrap_or_default();
     InvoiceVerdict {
         form: text("KHMSHDon"),
         symbol: text("KHHDon"),
@@ -286,7 +286,7 @@ fn reasons(notice: Node<'_, '_>) -> Vec<Reason> {
         .filter(|node| node.is_element() && node.tag_name().name() == "LDo")
         .filter(|node| elements(*node).next().is_some())
         .map(|node| {
-            let text = |name| value_at(node, &[name]).unwrap_or_default();
+            let text = |name| text_at(node, &[name]).unwrap_or_default();
             Reason {
                 code: text("MLoi"),
                 // The description is spelled both ways in real notices (einvoice §4.4).

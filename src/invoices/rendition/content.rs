@@ -5,7 +5,7 @@ use roxmltree::Node;
 use super::wording::{self, amount, day_in_words, moment, percent};
 use super::{Kind, RenditionError};
 use crate::invoices::signature::common_name;
-use crate::invoices::verify::tree::{self, find, is, named, value, value_at};
+use crate::invoices::verify::tree::{self, find, is, named, text_at, value};
 use crate::invoices::verify::{Severity, Summary, Trust, verify};
 
 /// A labelled value.
@@ -560,7 +560,7 @@ fn receipt(root: Node<'_, '_>, summary: &Summary) -> Result<Shown, RenditionErro
             let name = text(line, &["TKThu"]);
             Line {
                 place: text(line, &["STT"]),
-                name: if value_at(line, &["ThuHo"]).as_deref() == Some("1") {
+                name: if text_at(line, &["ThuHo"]).as_deref() == Some("1") {
                     format!("{name} (thu hộ)")
                 } else {
                     name

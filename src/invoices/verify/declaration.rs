@@ -5,7 +5,7 @@ use roxmltree::Node;
 use super::report::{Report, Summary};
 use super::signatures::{self, Context};
 use super::structure;
-use super::tree::{elements, is, named, path, value_at};
+use super::tree::{elements, is, named, path, text_at};
 
 /// The signed part of a declaration by its root; nothing for other files.
 pub fn data_name(root: Node<'_, '_>) -> Option<&'static str> {
@@ -36,8 +36,8 @@ pub fn check<'a, 'i>(
         return;
     };
     let text = |name: &str| {
-        value_at(data, &[name])
-            .or_else(|| value_at(data, &["TTChung", name]))
+        text_at(data, &[name])
+            .or_else(|| text_at(data, &["TTChung", name]))
             .unwrap_or_default()
     };
     let mut summary = Summary {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{self, digest};
 use aws_lc_rs::signature::{
-    RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RsaParameters, UnparsedPublicKey,
+    ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RsaParameters, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,13 +17,14 @@ use roxmltree::Node;
 
 use super::c14n::{Form, canonical};
 use super::tree::{elements, is, path, value};
+use crate::invoices::signature::Certificate;
 use crate::invoices::signature::names::{C14N, DSIG, RSA_SHA256, SHA256};
-use crate::invoices::signature::{Certificate, CertificateError};
 
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
 const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+static PARAMETERS_SHA256: &RsaParameters = &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY;
 /// Seller and authority need two or three; every one costs a digest.
 const REFERENCES_MAX: usize = 8;
 
@@ -71,8 +72,8 @@ pub fn check<'a, 'i>(
     let signed_info = one(signature, "SignedInfo")?;
     let form = canonical_form(one(signed_info, "CanonicalizationMethod")?)?;
     let method = algorithm(one(signed_info, "SignatureMethod")?);
-    let (parameters, mut old_algorithm): (&RsaParameters, bool) = match method {
-        RSA_SHA256 => (&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, false),
+    let (parameters, mut old_algorithm): (&'static RsaParameters, bool) = match method {
+        RSA_SHA256 => (PARAMETERS_SHA256, false),
         RSA_SHA1 => (&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, true),
         other => return Err(SignatureProblem::Algorithm(other.to_owned())),
     };
@@ -93,13 +94,10 @@ pub fn check<'a, 'i>(
     let value_bytes = decode(one(signature, "SignatureValue")?)
         .ok_or(SignatureProblem::Structure("SignatureValue"))?;
     let message = canonical(signed_info, source, &form, None);
-    let certificate = certificates(one(signature, "KeyInfo")?)?
+    let certificate = signers(one(signature, "KeyInfo")?)?
         .into_iter()
-        .find(|certificate| {
-            UnparsedPublicKey::new(parameters, certificate.public_key())
-                .verify(&message, &value_bytes)
-                .is_ok()
-        })
+        .find(|signer| signer.signed(parameters, &message, &value_bytes))
+        .map(|signer| Arc::clone(&signer.certificate))
         .ok_or(SignatureProblem::Value)?;
     Ok(Checked {
         signing_time: signing_time(signature, &covered),
@@ -197,17 +195,50 @@ fn canonical_form(method: Node<'_, '_>) -> Result<Form, SignatureProblem> {
 }
 
 fn decode(node: Node<'_, '_>) -> Option<Vec<u8>> {
-    let text: String = value(node).split_ascii_whitespace().collect();
-    STANDARD.decode(text).ok()
+    decoded(&value(node))
 }
 
-fn certificates(key_info: Node<'_, '_>) -> Result<Vec<Arc<Certificate>>, SignatureProblem> {
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    if !text.contains(|found: char| found.is_ascii_whitespace()) {
+        return STANDARD.decode(text).ok();
+    }
+    let joined: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(joined).ok()
+}
+
+/// A certificate with its key made ready for RSA with SHA-256, which almost every signature has.
+struct Signer {
+    certificate: Arc<Certificate>,
+    key: Option<ParsedPublicKey>,
+}
+
+impl Signer {
+    fn of(text: &str) -> Result<Self, SignatureProblem> {
+        let der = decoded(text).ok_or(SignatureProblem::Structure("X509Certificate"))?;
+        let certificate = Certificate::from_der(&der)
+            .map_err(|error| SignatureProblem::Certificate(error.to_string()))?;
+        Ok(Self {
+            key: ParsedPublicKey::new(PARAMETERS_SHA256, certificate.public_key()).ok(),
+            certificate: Arc::new(certificate),
+        })
+    }
+
+    fn signed(&self, parameters: &'static RsaParameters, message: &[u8], signature: &[u8]) -> bool {
+        match &self.key {
+            Some(key) if std::ptr::eq(parameters, PARAMETERS_SHA256) => {
+                key.verify_sig(message, signature).is_ok()
+            }
+            _ => UnparsedPublicKey::new(parameters, self.certificate.public_key())
+                .verify(message, signature)
+                .is_ok(),
+        }
+    }
+}
+
+fn signers(key_info: Node<'_, '_>) -> Result<Vec<Arc<Signer>>, SignatureProblem> {
     let found = in_dsig(key_info, "X509Data")
         .flat_map(|data| in_dsig(data, "X509Certificate"))
-        .map(|node| {
-            let der = decode(node).ok_or(SignatureProblem::Structure("X509Certificate"))?;
-            parsed(der).map_err(|error| SignatureProblem::Certificate(error.to_string()))
-        })
+        .map(|node| known(&value(node)))
         .collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {
         return Err(SignatureProblem::Structure("X509Certificate"));
@@ -215,25 +246,26 @@ fn certificates(key_info: Node<'_, '_>) -> Result<Vec<Arc<Certificate>>, Signatu
     Ok(found)
 }
 
-/// Certificates that each thread keeps parsed: a seller signs thousands of invoices with one.
+/// Signers that each thread keeps: a seller signs thousands of invoices with one certificate.
 const KEPT_MAX: usize = 64;
 
 thread_local! {
-    static KEPT: RefCell<HashMap<Vec<u8>, Arc<Certificate>>> = RefCell::default();
+    /// By the certificate as it is written.
+    static KEPT: RefCell<HashMap<String, Arc<Signer>>> = RefCell::default();
 }
 
-fn parsed(der: Vec<u8>) -> Result<Arc<Certificate>, CertificateError> {
-    if let Some(known) = KEPT.with_borrow(|kept| kept.get(&der).cloned()) {
+fn known(text: &str) -> Result<Arc<Signer>, SignatureProblem> {
+    if let Some(known) = KEPT.with_borrow(|kept| kept.get(text).cloned()) {
         return Ok(known);
     }
-    let certificate = Arc::new(Certificate::from_der(&der)?);
+    let signer = Arc::new(Signer::of(text)?);
     KEPT.with_borrow_mut(|kept| {
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(der, Arc::clone(&certificate));
+        kept.insert(text.to_owned(), Arc::clone(&signer));
     });
-    Ok(certificate)
+    Ok(signer)
 }
 
 /// The only SigningTime of the signature, if a reference covers it. Its namespace varies in real
@@ -247,5 +279,5 @@ fn signing_time(signature: Node<'_, '_>, covered: &[Node<'_, '_>]) -> Option<Str
     };
     time.ancestors()
         .any(|ancestor| covered.contains(&ancestor))
-        .then(|| value(time))
+        .then(|| value(time).into_owned())
 }

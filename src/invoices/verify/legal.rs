@@ -1,5 +1,6 @@
 //! Rules across elements: what the law and the format ask of an invoice as a whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use roxmltree::Node;
@@ -63,7 +64,7 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
     check_lines(data, report);
 }
 
-fn text(data: Node<'_, '_>, steps: &[&str]) -> String {
+fn text<'a>(data: Node<'a, '_>, steps: &[&str]) -> Cow<'a, str> {
     value_at(data, steps).unwrap_or_default()
 }
 
@@ -74,7 +75,10 @@ fn day(data: Node<'_, '_>, steps: &[&str]) -> Option<Day> {
 fn version(data: Node<'_, '_>, report: &mut Report) {
     let rules = report.rules;
     for (since, path, names) in LATER {
-        let Some(group) = find(data, path).filter(|_| rules < since) else {
+        if rules >= since {
+            continue;
+        }
+        let Some(group) = find(data, path) else {
             continue;
         };
         for child in elements(group) {
@@ -126,7 +130,7 @@ fn later_values(data: Node<'_, '_>, report: &mut Report) {
     };
     let general = |steps: &[&str]| find(data, &["TTChung"]).and_then(|node| find(node, steps));
     if let Some(form) = general(&["KHMSHDon"])
-        && matches!(value(form).as_str(), "7" | "8" | "9")
+        && matches!(value(form).as_ref(), "7" | "8" | "9")
     {
         warn(form, "KHMSHDon 7, 8, 9", RuleSet::V2_1_0);
     }
@@ -138,13 +142,13 @@ fn later_values(data: Node<'_, '_>, report: &mut Report) {
         }
     }
     if let Some(nature) = general(&["TTHDLQuan", "TCHDon"])
-        && matches!(value(nature).as_str(), "3" | "4" | "5")
+        && matches!(value(nature).as_ref(), "3" | "4" | "5")
     {
         warn(nature, "TCHDon 3, 4, 5", RuleSet::V2_1_1);
     }
     for line in lines(data) {
         for child in elements(line) {
-            match (child.tag_name().name(), value(child).as_str()) {
+            match (child.tag_name().name(), value(child).as_ref()) {
                 ("TChat", "5") => warn(child, "TChat 5", RuleSet::V2_1_0),
                 ("TSuat", "CTTC") => warn(child, "TSuat CTTC", RuleSet::V2_1_0),
                 ("TTHHDTrung", _) => warn(child, "TTHHDTrung", RuleSet::V2_1_0),
@@ -161,7 +165,7 @@ fn title_and_symbol(data: Node<'_, '_>, report: &mut Report) {
     let title = text(data, &["TTChung", "THDon"]).to_lowercase();
     let says_vat = title.contains("giá trị gia tăng") || title.contains("gtgt");
     let says_sales = title.contains("bán hàng");
-    let other = match form.as_str() {
+    let other = match form.as_ref() {
         "1" if says_sales && !says_vat => Some("2"),
         "2" if says_vat => Some("1"),
         _ => None,
@@ -216,7 +220,7 @@ fn currency(data: Node<'_, '_>, report: &mut Report) {
     let currency = text(data, &["TTChung", "DVTTe"]);
     let stated = value_at(data, &["TTChung", "TGia"]).filter(|text| !text.is_empty());
     let rate = find(data, &["TTChung"]).and_then(|general| number(general, "TGia"));
-    let good = match (currency.as_str(), &stated) {
+    let good = match (currency.as_ref(), &stated) {
         ("VND", None) => true,
         ("VND", Some(_)) => rate == Some(Decimal::ONE),
         (_, _) => rate.is_some_and(|rate| rate > Decimal::ZERO),
@@ -272,7 +276,7 @@ fn related(data: Node<'_, '_>, report: &mut Report) {
     let has_one = ["KHHDCLQuan", "SHDCLQuan", "NLHDCLQuan"]
         .iter()
         .all(|name| !of(name).is_empty());
-    let named_well = match nature.as_str() {
+    let named_well = match nature.as_ref() {
         "3" | "4" | "5" => has_list,
         _ => has_one || has_list,
     };
@@ -338,7 +342,7 @@ fn related(data: Node<'_, '_>, report: &mut Report) {
         .descendants()
         .chain(data.descendants())
         .filter(|node| matches!(node.tag_name().name(), "GChu" | "DLieu" | "THHDVu"));
-    if matches!(nature.as_str(), "1" | "2") && !texts.any(says) {
+    if matches!(nature.as_ref(), "1" | "2") && !texts.any(says) {
         report.warn(
             "related.sentence",
             (related, "GChu"),
@@ -407,17 +411,17 @@ fn check_lines(data: Node<'_, '_>, report: &mut Report) {
                 "a line number repeats",
             );
         }
-        let name = text(line, &["THHDVu"]).to_lowercase();
         let rate = text(line, &["TSuat"]);
-        if (name.contains("thu hộ") || name.contains("chi hộ"))
-            && !matches!(rate.as_str(), "" | "KCT" | "KKKNT" | "0%")
-        {
-            report.warn(
-                "line.on_behalf",
-                (line, "TSuat"),
-                "khoản thu hộ không có thuế suất",
-                "money collected for others carries no rate",
-            );
+        if !matches!(rate.as_ref(), "" | "KCT" | "KKKNT" | "0%") {
+            let name = text(line, &["THHDVu"]).to_lowercase();
+            if name.contains("thu hộ") || name.contains("chi hộ") {
+                report.warn(
+                    "line.on_behalf",
+                    (line, "TSuat"),
+                    "khoản thu hộ không có thuế suất",
+                    "money collected for others carries no rate",
+                );
+            }
         }
         discount(line, report);
     }

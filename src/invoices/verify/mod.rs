@@ -31,7 +31,7 @@ pub use tree::XmlError;
 use crate::clock::Day;
 use crate::invoices::signature::Certificate;
 use signatures::Context;
-use tree::{elements, is, named, path, value_at};
+use tree::{elements, is, named, path, text_at, value_at};
 
 /// What the verifier may rely on besides the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -175,7 +175,7 @@ fn check_invoice<'a, 'i>(
         structure::missing(invoice, "DLHDon", report);
         return;
     };
-    let text = |steps: &[&str]| value_at(data, steps).unwrap_or_default();
+    let text = |steps: &[&str]| text_at(data, steps).unwrap_or_default();
     let mut summary = Summary {
         place: path(invoice),
         format: text(&["TTChung", "PBan"]),

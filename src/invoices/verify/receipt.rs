@@ -8,7 +8,7 @@ use super::catalogue::RuleSet;
 use super::report::{Report, Summary};
 use super::schema::RECEIPT;
 use super::signatures::{self, Context};
-use super::tree::{elements, find, is, named, path, value_at};
+use super::tree::{elements, find, is, named, path, text_at};
 use super::{dates, structure};
 use crate::clock::Day;
 use crate::invoices::receipt::FORM;
@@ -34,7 +34,7 @@ pub fn check<'a, 'i>(
         structure::missing(receipt, "DLPhieuThu", report);
         return;
     };
-    let text = |steps: &[&str]| value_at(data, steps).unwrap_or_default();
+    let text = |steps: &[&str]| text_at(data, steps).unwrap_or_default();
     let mut summary = Summary {
         place: path(receipt),
         format: text(&["TTChung", "PBan"]),

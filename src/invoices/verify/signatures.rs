@@ -203,7 +203,7 @@ fn seller_signature(
         .unwrap_or_default();
     let trustee = value_at(data, &["TTChung", "MSTDVNUNLHDon"]);
     let owner = certificate.tax_code.as_deref();
-    if owner != Some(seller.as_str()) && (owner.is_none() || owner != trustee.as_deref()) {
+    if owner != Some(seller.as_ref()) && (owner.is_none() || owner != trustee.as_deref()) {
         report.error(
             "signature.owner",
             signature,
@@ -313,7 +313,7 @@ fn authority_signature<'a, 'i>(
                     "the authority's code is empty or longer than 34 characters",
                 );
             }
-            summary.authority_code = Some(written);
+            summary.authority_code = Some(written.into_owned());
         }
         None => {}
     }

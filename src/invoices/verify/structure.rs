@@ -19,7 +19,7 @@ const NUMBER_DECIMALS_MAX: usize = 6;
 /// Checks `DLHDon` against the tables, then what depends on more than one element.
 pub fn check(data: Node<'_, '_>, report: &mut Report) {
     let format = value_at(data, &["TTChung", "PBan"]).unwrap_or_default();
-    if !matches!(format.as_str(), "2.0.0" | "2.0.1" | "2.1.0" | "2.1.1" | "") {
+    if !matches!(format.as_ref(), "2.0.0" | "2.0.1" | "2.1.0" | "2.1.1" | "") {
         report.warn(
             "structure.version",
             (data, "TTChung/PBan"),
@@ -34,7 +34,7 @@ pub fn check(data: Node<'_, '_>, report: &mut Report) {
     buyer(data, report);
     for line in lines(data) {
         let nature = value_at(line, &["TChat"]).unwrap_or_default();
-        if named(line, "ThTien").next().is_none() && !matches!(nature.as_str(), "2" | "4") {
+        if named(line, "ThTien").next().is_none() && !matches!(nature.as_ref(), "2" | "4") {
             missing(line, "ThTien", report);
         }
     }
@@ -48,11 +48,34 @@ pub fn lines<'a, 'i>(data: Node<'a, 'i>) -> Vec<Node<'a, 'i>> {
 }
 
 pub fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut Report) {
-    for element in table {
+    // Files mostly follow the table: the search begins where the last element was found.
+    let mut known = Vec::with_capacity(table.len());
+    let mut unknown = Vec::new();
+    let mut last = 0;
+    for child in elements(node) {
+        let (before, from_last) = table.split_at(last);
+        let found = from_last
+            .iter()
+            .position(|element| is(child, element.name))
+            .map(|at| at + last)
+            .or_else(|| before.iter().position(|element| is(child, element.name)));
+        match found {
+            Some(at) => {
+                known.push((at, child));
+                last = at;
+            }
+            None => unknown.push(child),
+        }
+    }
+    known.sort_by_key(|(at, _)| *at);
+    let mut rest = known.as_slice();
+    for (at, element) in table.iter().enumerate() {
         if report.is_full() {
             return;
         }
-        let found: Vec<_> = named(node, element.name).collect();
+        let here = rest.iter().take_while(|(found, _)| *found == at).count();
+        let (found, later) = rest.split_at(here);
+        rest = later;
         let needed = match element.need {
             Need::Must => true,
             Need::Must21 => since_21,
@@ -61,34 +84,34 @@ pub fn group(node: Node<'_, '_>, table: &[Element], since_21: bool, report: &mut
         if found.is_empty() && needed {
             missing(node, element.name, report);
         }
-        if found.len() > 1 && !element.many {
-            repeated(found[1], report);
+        if let [_, (_, second), ..] = found
+            && !element.many
+        {
+            repeated(*second, report);
         }
-        for child in found {
+        for (_, child) in found {
             if report.is_full() {
                 return;
             }
-            content(child, element, needed, since_21, report);
+            content(*child, element, needed, since_21, report);
         }
     }
-    for child in elements(node) {
+    for child in unknown {
         if report.is_full() {
             return;
         }
-        if !table.iter().any(|element| is(child, element.name)) {
-            report.warn(
-                "structure.unknown",
-                child,
-                format!(
-                    "phần tử {} không có trong định dạng",
-                    child.tag_name().name()
-                ),
-                format!(
-                    "element {} is not part of the format",
-                    child.tag_name().name()
-                ),
-            );
-        }
+        report.warn(
+            "structure.unknown",
+            child,
+            format!(
+                "phần tử {} không có trong định dạng",
+                child.tag_name().name()
+            ),
+            format!(
+                "element {} is not part of the format",
+                child.tag_name().name()
+            ),
+        );
     }
 }
 
@@ -161,7 +184,7 @@ fn content(
         }
         return;
     }
-    if !is_nfc(&text) {
+    if !text.is_ascii() && !is_nfc(&text) {
         report.warn(
             "structure.nfc",
             node,
@@ -170,7 +193,10 @@ fn content(
         );
     }
     match inner {
-        Content::Text(limit) if text.chars().count() > limit => too_long(node, limit, report),
+        // Bytes are at least characters.
+        Content::Text(limit) if text.len() > limit && text.chars().count() > limit => {
+            too_long(node, limit, report)
+        }
         Content::Digits(limit) if !all_digits(&text) => {
             bad_form(node, "chỉ được có chữ số", "must be digits", report);
             let _ = limit;
@@ -196,7 +222,7 @@ fn content(
                 report,
             );
         }
-        Content::OneOf(values) if !values.contains(&text.as_str()) => bad_form(
+        Content::OneOf(values) if !values.contains(&text.as_ref()) => bad_form(
             node,
             &format!("giá trị phải là một trong {}", values.join(", ")),
             &format!("value must be one of {}", values.join(", ")),
@@ -291,7 +317,7 @@ fn kind_of_invoice(data: Node<'_, '_>, since_21: bool, report: &mut Report) {
     };
     let form = value_at(general, &["KHMSHDon"]).unwrap_or_default();
     let totals = super::tree::find(data, &["NDHDon", "TToan"]);
-    match form.as_str() {
+    match form.as_ref() {
         "1" => {
             if since_21 && named(general, "HDCTTChinh").next().is_none() {
                 missing(general, "HDCTTChinh", report);
@@ -299,7 +325,7 @@ fn kind_of_invoice(data: Node<'_, '_>, since_21: bool, report: &mut Report) {
             let mut is_counted = false;
             for line in lines(data) {
                 let nature = value_at(line, &["TChat"]).unwrap_or_default();
-                if matches!(nature.as_str(), "1" | "5") {
+                if matches!(nature.as_ref(), "1" | "5") {
                     is_counted = true;
                     if named(line, "TSuat").next().is_none() {
                         missing(line, "TSuat", report);

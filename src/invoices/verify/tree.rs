@@ -1,5 +1,7 @@
 //! Reading XML from outside: a linear pass that bounds it, then a tree with a few helpers.
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// Largest file that is read: a message of a few thousand invoices.
@@ -39,74 +41,57 @@ pub fn bounded(bytes: &[u8]) -> Result<&str, XmlError> {
         at: error.valid_up_to(),
     })?;
     let mut depth = 0_usize;
-    let mut rest = text;
-    while let Some(start) = rest.find('<') {
+    let mut rest = text.as_bytes();
+    while let Some(start) = memchr::memchr(b'<', rest) {
         rest = &rest[start + 1..];
-        let skipped = if let Some(comment) = rest.strip_prefix("!--") {
-            after(comment, "-->")
-        } else if let Some(section) = rest.strip_prefix("![CDATA[") {
-            after(section, "]]>")
-        } else if let Some(instruction) = rest.strip_prefix('?') {
-            after(instruction, "?>")
-        } else if rest.starts_with('!') {
-            return Err(XmlError::Doctype);
-        } else {
-            let tag = Tag::read(rest)?;
-            if rest.starts_with('/') {
-                depth = depth.saturating_sub(1);
-            } else if !tag.is_empty_element {
-                depth += 1;
+        rest = match rest {
+            [b'!', b'-', b'-', comment @ ..] => after(comment, b"-->"),
+            [b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', section @ ..] => {
+                after(section, b"]]>")
             }
-            if depth > DEPTH_MAX {
-                return Err(XmlError::TooDeep);
+            [b'?', instruction @ ..] => after(instruction, b"?>"),
+            [b'!', ..] => return Err(XmlError::Doctype),
+            tag => {
+                let end = end_of_tag(tag)?;
+                match tag {
+                    [b'/', ..] => depth = depth.saturating_sub(1),
+                    _ if end > 0 && tag.get(end - 1) == Some(&b'/') => {}
+                    _ => depth += 1,
+                }
+                if depth > DEPTH_MAX {
+                    return Err(XmlError::TooDeep);
+                }
+                tag.get(end + 1..).unwrap_or_default()
             }
-            tag.rest
         };
-        rest = skipped;
     }
     Ok(text)
 }
 
-fn after<'t>(text: &'t str, end: &str) -> &'t str {
-    text.find(end).map_or("", |at| &text[at + end.len()..])
+fn after<'t>(text: &'t [u8], end: &[u8]) -> &'t [u8] {
+    memchr::memmem::find(text, end).map_or(b"", |at| &text[at + end.len()..])
 }
 
-struct Tag<'t> {
-    is_empty_element: bool,
-    /// What follows the tag.
-    rest: &'t str,
-}
-
-impl<'t> Tag<'t> {
-    fn read(text: &'t str) -> Result<Self, XmlError> {
-        let bytes = text.as_bytes();
-        let mut attributes = 0_usize;
-        let mut quote = None;
-        for (at, &byte) in bytes.iter().enumerate() {
-            match (quote, byte) {
-                (Some(open), _) if byte == open => quote = None,
-                (Some(_), _) => {}
-                (None, b'"' | b'\'') => quote = Some(byte),
-                (None, b'=') => {
-                    attributes += 1;
-                    if attributes > ATTRIBUTES_MAX {
-                        return Err(XmlError::TooManyAttributes);
-                    }
+/// Where the `>` of a tag stands; its length when it has none.
+fn end_of_tag(tag: &[u8]) -> Result<usize, XmlError> {
+    let mut attributes = 0_usize;
+    let mut quote = None;
+    for (at, &byte) in tag.iter().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'=') => {
+                attributes += 1;
+                if attributes > ATTRIBUTES_MAX {
+                    return Err(XmlError::TooManyAttributes);
                 }
-                (None, b'>') => {
-                    return Ok(Self {
-                        is_empty_element: at > 0 && bytes[at - 1] == b'/',
-                        rest: &text[at + 1..],
-                    });
-                }
-                (None, _) => {}
             }
+            (None, b'>') => return Ok(at),
+            (None, _) => {}
         }
-        Ok(Self {
-            is_empty_element: false,
-            rest: "",
-        })
     }
+    Ok(tag.len())
 }
 
 /// The tree of a bounded text.
@@ -143,17 +128,27 @@ pub fn find<'a, 'i>(from: Node<'a, 'i>, path: &[&str]) -> Option<Node<'a, 'i>> {
 }
 
 /// All text of an element joined: a comment may split it without breaking a signature.
-pub fn value(node: Node<'_, '_>) -> String {
-    let joined: String = node
+pub fn value<'a>(node: Node<'a, '_>) -> Cow<'a, str> {
+    let mut texts = node
         .children()
-        .filter(Node::is_text)
-        .filter_map(|child| child.text())
-        .collect();
-    joined.trim().to_owned()
+        .filter_map(|child| child.text().filter(|_| child.is_text()));
+    match (texts.next(), texts.next()) {
+        (None, _) => Cow::Borrowed(""),
+        (Some(only), None) => Cow::Borrowed(only.trim()),
+        (Some(first), Some(second)) => {
+            let joined: String = [first, second].into_iter().chain(texts).collect();
+            Cow::Owned(joined.trim().to_owned())
+        }
+    }
 }
 
-pub fn value_at(from: Node<'_, '_>, path: &[&str]) -> Option<String> {
+pub fn value_at<'a>(from: Node<'a, '_>, path: &[&str]) -> Option<Cow<'a, str>> {
     find(from, path).map(value)
+}
+
+/// As [`value_at`], for whoever outlives the tree.
+pub fn text_at(from: Node<'_, '_>, path: &[&str]) -> Option<String> {
+    value_at(from, path).map(Cow::into_owned)
 }
 
 /// Where an element stands: `/HDon/DLHDon/NDHDon/DSHHDVu/HHDVu[2]/ThTien`.

@@ -47,15 +47,15 @@ pub fn short_number(
     value: usize,
     limit: usize,
 ) -> Result<(), ContentError> {
-    let written = value.to_string();
-    if written.len() > limit {
+    let digits = value.checked_ilog10().unwrap_or(0) as usize + 1;
+    if digits > limit {
         return Err(ContentError::TooManyDigits {
             element,
-            digits: written.len(),
+            digits,
             limit,
         });
     }
-    writer.leaf(element, &written);
+    writer.shown(element, value);
     Ok(())
 }
 
@@ -97,15 +97,19 @@ pub fn clean<'v>(
     limit: usize,
 ) -> Result<Cow<'v, str>, ContentError> {
     let value = value.trim();
-    if let Some(bad) = value.chars().find(|&found| is_refused(found)) {
-        return Err(ContentError::ControlCharacter {
-            element,
-            code: u32::from(bad),
-        });
-    }
-    let value: Cow<'_, str> = match is_nfc_quick(value.chars()) {
-        IsNormalized::Yes => value.into(),
-        _ => value.nfc().collect::<String>().into(),
+    let value: Cow<'_, str> = if value.chars().all(is_plain) {
+        value.into()
+    } else {
+        if let Some(bad) = value.chars().find(|&found| is_refused(found)) {
+            return Err(ContentError::ControlCharacter {
+                element,
+                code: u32::from(bad),
+            });
+        }
+        match is_nfc_quick(value.chars()) {
+            IsNormalized::Yes => value.into(),
+            _ => value.nfc().collect::<String>().into(),
+        }
     };
     // Bytes bound characters from above: count only when it matters.
     if value.len() > limit {
@@ -121,6 +125,12 @@ pub fn clean<'v>(
     Ok(value)
 }
 
+/// Letters of Vietnamese in their composed form, and what else neither combines nor controls: text of
+/// these alone is in NFC and takes no closer look.
+fn is_plain(found: char) -> bool {
+    matches!(found, ' '..='~' | '\u{a0}'..='\u{2ff}' | '\u{1ea0}'..='\u{1ef9}')
+}
+
 /// Control characters and what XML cannot carry; line breaks too, since no field has lines.
 fn is_refused(found: char) -> bool {
     found.is_control() || matches!(found, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
@@ -132,6 +142,11 @@ pub fn number(
     element: &'static str,
     value: Decimal,
 ) -> Result<(), ContentError> {
+    if let Some(whole) = whole(value) {
+        // An i64 has at most 19 digits.
+        writer.shown(element, whole);
+        return Ok(());
+    }
     let written = value.normalize().to_string();
     let digits = written.bytes().filter(u8::is_ascii_digit).count();
     if digits > NUMBER_DIGITS_MAX {
@@ -145,9 +160,14 @@ pub fn number(
     Ok(())
 }
 
+fn whole(value: Decimal) -> Option<i64> {
+    (value.scale() == 0)
+        .then(|| i64::try_from(value.mantissa()).ok())
+        .flatten()
+}
+
 pub fn amount(writer: &mut Writer, element: &str, value: Vnd) {
-    // An i64 has at most 19 digits.
-    writer.leaf(element, &value.get().to_string());
+    writer.shown(element, value.get());
 }
 
 /// A tax code: 10 digits, 10-3, or the 12 digits of a person (einvoice §5.4).
@@ -222,4 +242,55 @@ pub fn seller(w: &mut Writer, seller: &Seller) -> Result<(), ContentError> {
     optional(w, "STKNHang", seller.bank_account.as_deref(), 30)?;
     w.close("NBan");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_as_plain_is_in_normal_form_and_allowed() {
+        for found in (0..=0x2_0000)
+            .filter_map(char::from_u32)
+            .filter(|found| is_plain(*found))
+        {
+            assert!(!is_refused(found), "{found:?}");
+            // Between two letters, so that what combines with its neighbours would show.
+            let text: String = ['a', found, 'a'].into_iter().collect();
+            assert_eq!(is_nfc_quick(text.chars()), IsNormalized::Yes, "{found:?}");
+        }
+        for bad in ['\u{7f}', '\u{85}', '\u{9f}', '\n'] {
+            let text = format!("a{bad}a");
+            assert!(clean("Ten", &text, 400).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            clean("Ten", "Ho\u{323}c phi\u{301}", 400).unwrap(),
+            "Học phí"
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_decimals_write_them() {
+        for text in [
+            "0",
+            "-0",
+            "1",
+            "-350000",
+            "1.50",
+            "100",
+            "9999999999999999999",
+            "0.000001",
+            "-12.340",
+        ] {
+            let value: Decimal = text.parse().unwrap();
+            let mut writer = Writer::default();
+            number(&mut writer, "SLuong", value).unwrap();
+            let written = format!("<SLuong>{}</SLuong>", value.normalize());
+            assert_eq!(String::from_utf8(writer.into_bytes()).unwrap(), written);
+        }
+        for (value, good) in [(0, true), (9_999, true), (10_000, false)] {
+            let mut writer = Writer::default();
+            assert_eq!(short_number(&mut writer, "STT", value, 4).is_ok(), good);
+        }
+    }
 }

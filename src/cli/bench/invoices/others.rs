@@ -19,7 +19,10 @@ const PACKAGE_MISSING: i32 = 3;
 
 pub enum Other<'p> {
     Java,
+    /// The key is handed over as text, as the documentation of signxml does.
     Python(&'p Path),
+    /// The key is read once.
+    PythonKeyLoaded(&'p Path),
 }
 
 pub struct Stage(Scratch);
@@ -60,7 +63,7 @@ impl Stage {
                 java.arg(self.file("SignInvoices.java"));
                 (java, "der")
             }
-            Other::Python(program) => {
+            Other::Python(program) | Other::PythonKeyLoaded(program) => {
                 let mut python = Command::new(program);
                 python.arg(self.file("sign_invoices.py"));
                 (python, "pem")
@@ -71,6 +74,11 @@ impl Stage {
             .arg(self.file(&format!("certificate.{suffix}")))
             .arg(self.file("invoice.xml"))
             .arg(time.as_secs().max(1).to_string())
+            .args(match other {
+                Other::Java => None,
+                Other::Python(_) => Some("text"),
+                Other::PythonKeyLoaded(_) => Some("loaded"),
+            })
             .output();
         let output: Output = match output {
             Ok(output) if output.status.code() == Some(PACKAGE_MISSING) => return Ok(None),
