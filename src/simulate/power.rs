@@ -39,6 +39,8 @@ pub struct Touched {
     pub notices: bool,
     pub payments: bool,
     pub journal: bool,
+    /// What was asked of gateways, and refunds.
+    pub flows: bool,
     /// Where invoices stand; numbers and what they document are `numbers`.
     pub invoices: bool,
     pub numbers: bool,
@@ -49,6 +51,7 @@ impl Touched {
         notices: true,
         payments: true,
         journal: true,
+        flows: true,
         invoices: true,
         numbers: true,
     };
@@ -57,6 +60,11 @@ impl Touched {
         match table {
             "journal_entry" | "journal_line" | "ledger_head" | "account_balance" => {
                 self.journal = true;
+                self.payments = true;
+            }
+            "provider_flow" => self.flows = true,
+            "refund" => {
+                self.flows = true;
                 self.payments = true;
             }
             "invoice" => self.invoices = true,

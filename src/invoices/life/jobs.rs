@@ -1,7 +1,9 @@
 //! Handlers of the jobs `invoice.sign`, `invoice.refunded` and `invoice.allocated`.
 
 use super::movements::{Documented, allocated, refunded};
+use super::store;
 use crate::App;
+use crate::clock::Instant;
 use crate::ids::{InvoiceId, MoveId};
 use crate::invoices::jobs::failed;
 use crate::invoices::service::{KeyRing, kinds, sign_numbered};
@@ -10,6 +12,8 @@ use crate::payments::{INVOICE_ALLOCATED, INVOICE_REFUNDED};
 
 /// How soon something is looked at again that goes on by itself.
 const LOOK_MILLIS: i64 = 2_000;
+/// What has waited long is looked at more rarely: after an eighth of its age, and no later than this.
+const LOOK_MILLIS_MAX: i64 = 600_000;
 /// And what waits for a person.
 const LOOK_AT_STUCK_MILLIS: i64 = 60_000;
 
@@ -63,7 +67,11 @@ impl Handler for RefundedHandler {
             outcomes.push(match done {
                 Ok(Documented::Done(_)) => Outcome::Done,
                 Ok(Documented::NotYet) => Outcome::NotYet {
-                    millis: LOOK_MILLIS,
+                    millis: match store::made_at(&self.app.db, &job.school_id, &of).await {
+                        Ok(Some(made_at)) => pause(made_at, self.app.clock.now()),
+                        // It is tried again all the same.
+                        Ok(None) | Err(_) => LOOK_MILLIS,
+                    },
                 },
                 Ok(Documented::Stuck(problem)) => {
                     tracing::warn!(
@@ -79,6 +87,11 @@ impl Handler for RefundedHandler {
         }
         outcomes
     }
+}
+
+fn pause(since: Instant, now: Instant) -> i64 {
+    let age = (now.micros() - since.micros()) / 1_000;
+    (age / 8).clamp(LOOK_MILLIS, LOOK_MILLIS_MAX)
 }
 
 /// Money came to further bill lines; the subject is the movement.
