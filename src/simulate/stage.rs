@@ -399,6 +399,8 @@ impl Stage {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A machine that stands still for a while is no part of the story.
+            .acquire_timeout(Duration::from_secs(3_600))
             .after_connect(move |connection, _| {
                 let (committing, changing) = (power.clone(), power.clone());
                 Box::pin(async move {

@@ -84,7 +84,7 @@ pub(in crate::payments) async fn carry(
     }
 }
 
-/// What a reply says about a refund.
+/// What the reply to a refund says.
 pub(super) fn refund_seen(observation: &Observation) -> (Seen, Option<String>) {
     let seen = match (observation.reception, observation.status) {
         (_, Status::Refunded) => Seen::Done,
@@ -102,6 +102,15 @@ pub(super) fn refund_seen(observation: &Observation) -> (Seen, Option<String>) {
         ) => Seen::Held,
     };
     (seen, told(observation))
+}
+
+/// What the reply to a question about a refund says. A question that was refused, for its signature
+/// for example, says nothing about the refund.
+pub(super) fn refund_found(observation: &Observation) -> (Seen, Option<String>) {
+    match observation.reception {
+        Reception::Refused => (Seen::NoAnswer, told(observation)),
+        _ => refund_seen(observation),
+    }
 }
 
 /// What the reply to the creation of a payment says.
@@ -122,5 +131,37 @@ pub(super) fn told(observation: &Observation) -> Option<String> {
         (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (Some(text), None) | (None, Some(text)) => Some(text.clone()),
         (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_is_refused_does_not_make_a_refund_fail() {
+        let told = |reception, status| Observation {
+            reception,
+            status,
+            transaction_id: None,
+            order_ref: None,
+            amount: None,
+            currency: None,
+            transfers: Vec::new(),
+            redirect: None,
+            qr: None,
+            provider_order: None,
+            code: None,
+            message: None,
+        };
+        for status in [Status::Unknown, Status::Pending, Status::Failed] {
+            let refused = told(Reception::Refused, status);
+            assert_eq!(refund_found(&refused).0, Seen::NoAnswer);
+            assert_eq!(refund_seen(&refused).0, Seen::Failed);
+        }
+        let failed = told(Reception::Taken, Status::Failed);
+        assert_eq!(refund_found(&failed).0, Seen::Failed);
+        let done = told(Reception::Taken, Status::Refunded);
+        assert_eq!(refund_found(&done).0, Seen::Done);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hocphi_adapters::contract::{Errand, Fault, Flow as Message, Order, Refund};
 
-use super::call::{Observed, carry, creation_seen, refund_seen, told};
+use super::call::{Observed, carry, creation_seen, refund_found, refund_seen, told};
 use super::found::posted;
 use super::request::{Request, manner, parsed};
 use super::rules::{self, Flow, Kind, Manner, State, Todo};
@@ -149,7 +149,7 @@ async fn ask(
         Observed::Told(observation, raw) if row.kind == Kind::Payment => {
             posted(app, connection, &row, observation, raw).await
         }
-        Observed::Told(observation, _) => refund_seen(observation),
+        Observed::Told(observation, _) => refund_found(observation),
         Observed::Not(seen, problem) => (*seen, Some(problem.clone())),
     };
     let flow = rules::after_ask(&row.flow(), seen, manner, now, chance(app));
