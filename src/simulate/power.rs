@@ -67,8 +67,10 @@ impl Touched {
                 self.flows = true;
                 self.payments = true;
             }
-            "invoice" => self.invoices = true,
-            "invoice_line" | "invoice_series" => self.numbers = true,
+            "invoice" | "invoice_message" | "invoice_archive" => self.invoices = true,
+            "invoice_line" | "invoice_series" | "invoice_change" | "invoice_correction" => {
+                self.numbers = true;
+            }
             "provider_notice" => self.notices = true,
             _ => self.payments = true,
         }

@@ -3,8 +3,7 @@
 use super::movements::{Documented, allocated, refunded};
 use super::store;
 use crate::App;
-use crate::clock::Instant;
-use crate::ids::{InvoiceId, MoveId};
+use crate::ids::{InvoiceId, MoveId, SchoolId};
 use crate::invoices::jobs::failed;
 use crate::invoices::service::{KeyRing, kinds, sign_numbered};
 use crate::jobs::{Handler, Job, Outcome};
@@ -67,11 +66,7 @@ impl Handler for RefundedHandler {
             outcomes.push(match done {
                 Ok(Documented::Done(_)) => Outcome::Done,
                 Ok(Documented::NotYet) => Outcome::NotYet {
-                    millis: match store::made_at(&self.app.db, &job.school_id, &of).await {
-                        Ok(Some(made_at)) => pause(made_at, self.app.clock.now()),
-                        // It is tried again all the same.
-                        Ok(None) | Err(_) => LOOK_MILLIS,
-                    },
+                    millis: self.pause(&job.school_id, &of, LOOK_MILLIS).await,
                 },
                 Ok(Documented::Stuck(problem)) => {
                     tracing::warn!(
@@ -79,7 +74,7 @@ impl Handler for RefundedHandler {
                         "a movement waits for a person before it is documented"
                     );
                     Outcome::NotYet {
-                        millis: LOOK_AT_STUCK_MILLIS,
+                        millis: self.pause(&job.school_id, &of, LOOK_AT_STUCK_MILLIS).await,
                     }
                 }
                 Err(error) => failed(&error),
@@ -89,9 +84,18 @@ impl Handler for RefundedHandler {
     }
 }
 
-fn pause(since: Instant, now: Instant) -> i64 {
-    let age = (now.micros() - since.micros()) / 1_000;
-    (age / 8).clamp(LOOK_MILLIS, LOOK_MILLIS_MAX)
+impl RefundedHandler {
+    /// How long to leave a movement alone: `least` at first.
+    async fn pause(&self, school: &SchoolId, of: &MoveId, least: i64) -> i64 {
+        match store::made_at(&self.app.db, school, of).await {
+            Ok(Some(made_at)) => {
+                let age = (self.app.clock.now().micros() - made_at.micros()) / 1_000;
+                (age / 8).clamp(least, LOOK_MILLIS_MAX)
+            }
+            // It is looked at again all the same.
+            Ok(None) | Err(_) => least,
+        }
+    }
 }
 
 /// Money came to further bill lines; the subject is the movement.
