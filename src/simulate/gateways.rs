@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hocphi_adapters::contract::{Call, Reply};
 use hocphi_sandbox::peer::{
-    Announced, Outcome, Peer, RawRequest, RawResponse, RefundFate, Reply as Said,
+    Announced, OrderState, Outcome, Peer, RawRequest, RawResponse, RefundFate, Reply as Said,
 };
 use hocphi_sandbox::{Notice, Peers};
 
@@ -252,7 +252,6 @@ impl World<'_> {
         };
         let (peer, connection) = (gateway.peer.clone(), gateway.connection.clone());
         {
-            use hocphi_sandbox::peer::OrderState;
             let mut orders = peer.book().orders();
             match orders.get_mut(&paid.reference) {
                 Some(order) if order.state == OrderState::Paid => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hocphi::simulate::{Broken, Counts, Stage, Story, play};
 
-/// A few tens of seconds on two cores without optimisation; `tests/run` plays more with the program.
+/// A minute or two on two cores without optimisation; `tests/run` plays more with the program.
 const SEEDS: u64 = 300;
 /// As many for each broken variant at most.
 const SEEDS_OF_A_VARIANT: u64 = 1_000;
