@@ -31,7 +31,8 @@ pub struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn new(peer: Arc<dyn Peer>, address: &str, event: &Event) -> Self {
+    /// What `peer` sends to `address` about an event.
+    pub fn new(peer: Arc<dyn Peer>, address: &str, event: &Event) -> Self {
         Self {
             transaction_id: peer.transaction_id(event),
             amount: event.amount,

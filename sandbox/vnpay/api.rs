@@ -168,8 +168,9 @@ fn describe(book: &Book, order: &Order) -> Map<String, Value> {
         OrderState::Failed | OrderState::Cancelled | OrderState::Expired => "02",
     };
     let paid = order.transactions.first();
+    let amount = paid.map_or(order.amount, |paid| paid.amount);
     facts.extend(map([
-        ("Amount", format!("{}00", order.amount)),
+        ("Amount", format!("{amount}00")),
         ("BankCode", "NCB".to_owned()),
         (
             "PayDate",

@@ -18,7 +18,9 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
-use crate::peer::{Event, Outcome, RawRequest, RawResponse, Reply, counter};
+use crate::peer::{
+    Book, Event, OrderState, Outcome, Peer, RawRequest, RawResponse, Reply, Transaction, counter,
+};
 use crate::station::{self, Station};
 use crate::world::World;
 use crate::{Answer, Notice, SandboxError, forms};
@@ -71,6 +73,8 @@ pub struct Vnpay {
     world: Arc<World>,
     base_url: String,
     terminals: Mutex<BTreeMap<String, Arc<Station>>>,
+    /// Orders of each terminal; they outlive its credentials.
+    books: Mutex<BTreeMap<String, Arc<Book>>>,
 }
 
 pub(crate) fn routes(vnpay: Arc<Vnpay>) -> Router {
@@ -126,14 +130,22 @@ impl Vnpay {
             world,
             base_url: format!("{base_url}/vnpay"),
             terminals: Mutex::default(),
+            books: Mutex::default(),
         }
     }
 
-    /// Adds or replaces a terminal.
+    /// Adds a terminal, or replaces it with its orders kept.
     pub fn register(&self, merchant: Merchant) {
         let tmn_code = merchant.tmn_code.clone();
         let notify = merchant.ipn_url.clone();
-        let terminal = Terminal::new(merchant, self.world.transaction_range());
+        let book = self
+            .books
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(tmn_code.clone())
+            .or_insert_with(|| Arc::new(Book::new(self.world.transaction_range())))
+            .clone();
+        let terminal = Terminal::over(merchant, book);
         let base_url = format!("{}/t/{tmn_code}", self.base_url);
         let station = Station::new(self.world.clone(), Arc::new(terminal), base_url, notify);
         self.terminals
@@ -148,6 +160,11 @@ impl Vnpay {
             .unwrap_or_else(PoisonError::into_inner)
             .get(tmn_code)
             .cloned()
+    }
+
+    /// One terminal as a peer.
+    pub fn peer(&self, tmn_code: &str) -> Option<Arc<dyn Peer>> {
+        self.station(tmn_code).map(|station| station.peer().clone())
     }
 
     fn known(&self, tmn_code: &str) -> Result<Arc<Station>, SandboxError> {
@@ -248,6 +265,31 @@ impl Vnpay {
             result,
             amount,
         )
+    }
+
+    /// [`Self::notice`] of what now stands in VNPAY's own books as well, where questions find it.
+    ///
+    /// # Errors
+    /// When the terminal is not registered.
+    pub fn concluded(
+        &self,
+        order: &PayOrder,
+        result: PayResult,
+        amount: i64,
+    ) -> Result<Notice, SandboxError> {
+        let number = self.world.transaction_number();
+        let at = self.world.now();
+        let event = Event::paid(&order.order_ref, amount, number, at)
+            .ending(result.outcome())
+            .about(&order.info);
+        let station = self.known(&order.tmn_code)?;
+        let book = station.peer().book();
+        if result == PayResult::Paid {
+            book.record(&order.order_ref, Transaction { number, amount, at });
+        } else if let Some(known) = book.orders().get_mut(&order.order_ref) {
+            known.state = OrderState::Failed;
+        }
+        Ok(station.notice(&event))
     }
 
     /// An IPN about any reference, known to the gateway or not.

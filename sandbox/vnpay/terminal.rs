@@ -1,5 +1,7 @@
 //! One terminal as a [`Peer`]: pay page, IPN, return, and the calls of [`super::api`].
 
+use std::sync::Arc;
+
 use super::{Merchant, PayOrder, RequestError, api, request, sign};
 use crate::peer::counter::{self, Counter};
 use crate::peer::{
@@ -24,15 +26,17 @@ const WAITS: [u32; 9] = [300; 9];
 /// VNPAY as one terminal meets it.
 pub struct Terminal {
     pub(super) merchant: Merchant,
-    book: Book,
+    book: Arc<Book>,
 }
 
 impl Terminal {
     pub fn new(merchant: Merchant, first_number: i64) -> Self {
-        Self {
-            merchant,
-            book: Book::new(first_number),
-        }
+        Self::over(merchant, Arc::new(Book::new(first_number)))
+    }
+
+    /// A terminal over the orders it had before it was set up anew.
+    pub(super) fn over(merchant: Merchant, book: Arc<Book>) -> Self {
+        Self { merchant, book }
     }
 
     pub fn invented() -> Self {

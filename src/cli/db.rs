@@ -19,7 +19,7 @@ enum Action {
     /// Copy every table to an empty database of either engine, all or nothing.
     ///
     /// The source is read in one snapshot, so stop its gateways first: what they write afterwards
-    /// stays behind. The copy is committed only after each table was read back and has the same
+    /// stays behind. It is not changed and may be a standby. The copy is committed only after each table was read back and has the same
     /// number of rows and the same digest; then `hocphi ledger check` runs on it. An interrupted copy
     /// leaves the target empty. Credentials and signing keys stay sealed: take the master key along.
     Copy {
@@ -38,7 +38,8 @@ enum Action {
 pub fn run(args: Args) -> Result<ExitCode> {
     let Action::Copy { from, to, json } = args.action;
     super::runtime()?.block_on(async {
-        let source = Db::open_existing(&from).await.context("nguồn")?;
+        // Nothing of the source is changed, so that it may be a standby.
+        let source = Db::open_reader(&from).await.context("nguồn")?;
         let target = Db::open(&to).await.context("nơi đến")?;
         let copied = copy::copy(&source, &target, |table| {
             if !json {

@@ -68,6 +68,22 @@ enum Command {
     Vietqr(vietqr::VietqrArgs),
 }
 
+/// An error with its causes, of which many name the next one themselves.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |said, cause| {
+            if said.is_empty() {
+                cause
+            } else if said.contains(&cause) {
+                said
+            } else {
+                format!("{said}: {cause}")
+            }
+        })
+}
+
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(match &cli.command {
@@ -107,7 +123,7 @@ pub fn main() -> ExitCode {
         Command::Vietqr(args) => vietqr::run(args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("hocphi: {error:#}");
+        eprintln!("hocphi: {}", told(&error));
         ExitCode::FAILURE
     })
 }

@@ -12,6 +12,7 @@ use clap::Args as ClapArgs;
 use hocphi::clock::Clock;
 use hocphi::config::Config;
 use hocphi::http_out::HttpOut;
+use hocphi::ids::ConnectionId;
 use hocphi::ids::Ids;
 use hocphi::invoices::declarations::jobs::DeclarationHandler;
 use hocphi::invoices::jobs::{ExchangeHandler, IssueHandler, Step};
@@ -19,6 +20,7 @@ use hocphi::invoices::life::jobs::{AllocatedHandler, RefundedHandler, SignHandle
 use hocphi::invoices::messages::Parties;
 use hocphi::invoices::service::{Exchange, KeyRing, Line};
 use hocphi::jobs::Runner;
+use hocphi::payments::connections::ConnectionError;
 use hocphi::payments::http::provider_routes;
 use hocphi::payments::moves::jobs::CreditHandler;
 use hocphi::payments::trust::Trust;
@@ -263,7 +265,7 @@ async fn open(config: &Config) -> Result<App> {
         }
     }
     let trust = Trust::new(config.adapters.mode, &registry);
-    Ok(App::assemble(Parts {
+    let app = App::assemble(Parts {
         db,
         clock,
         ids,
@@ -273,7 +275,39 @@ async fn open(config: &Config) -> Result<App> {
         trust,
         public_url: config.server.public_url.clone(),
         sandbox_bank_url: None,
-    }))
+    });
+    if !key_fits(&app).await? {
+        bail!(
+            "khóa chủ {} không phải khóa đã niêm phong cơ sở dữ liệu này: không bút toán và bí mật \
+             nào dùng được với nó; hãy dùng đúng tệp khóa của lần cài đặt này",
+            key_file.display()
+        );
+    }
+    Ok(app)
+}
+
+/// Whether the master key is one that this database was sealed with; also where nothing tells.
+async fn key_fits(app: &App) -> Result<bool> {
+    let heads: Vec<(String,)> = app
+        .db
+        .sql("SELECT DISTINCT key_id FROM ledger_head WHERE key_id IS NOT NULL")
+        .all()
+        .await?;
+    if heads.iter().any(|(key,)| app.chain.is_current(key)) {
+        return Ok(true);
+    }
+    let connection: Option<(ConnectionId,)> = app
+        .db
+        .sql("SELECT connection_id FROM provider_connection ORDER BY connection_id LIMIT 1")
+        .optional()
+        .await?;
+    Ok(match connection {
+        Some((id,)) => !matches!(
+            app.connections.get_any(&app.db, &id).await,
+            Err(ConnectionError::Seal(_))
+        ),
+        None => heads.is_empty(),
+    })
 }
 
 /// Keys and personal data: nobody but the owner looks in.

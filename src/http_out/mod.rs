@@ -4,6 +4,9 @@
 mod breaker;
 
 use std::collections::HashMap;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +26,19 @@ const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[error("outgoing client: {0}")]
 pub struct SetupError(#[from] reqwest::Error);
 
+/// A call on its way, and what came back of it.
+pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send + 'a>>;
+
+/// What calls leave the house by.
+pub trait Transport: Debug + Send + Sync {
+    /// Carries one call and waits for its reply until `deadline` has passed.
+    fn carry<'a>(&'a self, call: &'a Call, deadline: Duration) -> Carried<'a>;
+}
+
 /// Sends calls that adapters built.
 #[derive(Clone, Debug)]
 pub struct HttpOut {
-    client: reqwest::Client,
+    transport: Arc<dyn Transport>,
     /// By the name of the other side; of this process alone.
     breakers: Arc<Mutex<HashMap<String, Breaker>>>,
 }
@@ -35,16 +47,22 @@ impl HttpOut {
     /// # Errors
     /// When the TLS back end cannot be set up.
     pub fn new() -> Result<Self, SetupError> {
-        Ok(Self {
-            client: reqwest::Client::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(TOTAL_TIMEOUT)
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .user_agent(concat!("hocphi/", env!("CARGO_PKG_VERSION")))
-                .build()?,
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("hocphi/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self::over(Arc::new(client)))
+    }
+
+    /// Sends by other ways than the network, with circuits of its own.
+    pub fn over(transport: Arc<dyn Transport>) -> Self {
+        Self {
+            transport,
             breakers: Arc::default(),
-        })
+        }
     }
 
     /// Sends one call through the circuit of `other_side`. An answer below 500 counts as health,
@@ -66,14 +84,7 @@ impl HttpOut {
                 message: "the circuit is open after several failures".into(),
             });
         }
-        let sent = tokio::time::timeout(deadline, self.send(call))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Fault {
-                    retry: Retry::AskFirst,
-                    message: "timed out".into(),
-                })
-            });
+        let sent = self.transport.carry(call, deadline).await;
         let answered = match &sent {
             Ok(reply) => reply.status < 500,
             // A call that cannot be built says nothing about the other side.
@@ -100,46 +111,62 @@ impl HttpOut {
     /// [`Fault`]: safe to repeat when the connection never stood, ask first when the request may
     /// have arrived, never when it cannot be built or the reply is too large.
     pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
-        let never = |message: String| Fault {
-            retry: Retry::Never,
-            message,
-        };
-        let method = reqwest::Method::from_bytes(call.method.as_bytes())
-            .map_err(|error| never(error.to_string()))?;
-        let mut request = self
-            .client
-            .request(method, &call.url)
-            .body(call.body.clone());
-        for (name, value) in &call.headers {
-            request = request.header(name, value);
-        }
-        let mut response = request.send().await.map_err(|error| fault(&error))?;
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.as_str().to_owned(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
-            .collect();
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| fault(&error))? {
-            if body.len() + piece.len() > REPLY_BYTES_MAX {
-                return Err(never(format!(
-                    "reply is larger than {REPLY_BYTES_MAX} bytes"
-                )));
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(Reply {
-            status,
-            headers,
-            body,
+        self.transport.carry(call, TOTAL_TIMEOUT).await
+    }
+}
+
+impl Transport for reqwest::Client {
+    fn carry<'a>(&'a self, call: &'a Call, deadline: Duration) -> Carried<'a> {
+        Box::pin(async move {
+            tokio::time::timeout(deadline, over_the_network(self, call))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Fault {
+                        retry: Retry::AskFirst,
+                        message: "timed out".into(),
+                    })
+                })
         })
     }
+}
+
+async fn over_the_network(client: &reqwest::Client, call: &Call) -> Result<Reply, Fault> {
+    let never = |message: String| Fault {
+        retry: Retry::Never,
+        message,
+    };
+    let method = reqwest::Method::from_bytes(call.method.as_bytes())
+        .map_err(|error| never(error.to_string()))?;
+    let mut request = client.request(method, &call.url).body(call.body.clone());
+    for (name, value) in &call.headers {
+        request = request.header(name, value);
+    }
+    let mut response = request.send().await.map_err(|error| fault(&error))?;
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| fault(&error))? {
+        if body.len() + piece.len() > REPLY_BYTES_MAX {
+            return Err(never(format!(
+                "reply is larger than {REPLY_BYTES_MAX} bytes"
+            )));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Reply {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn fault(error: &reqwest::Error) -> Fault {

@@ -10,8 +10,10 @@ use super::books::{Arrival, Channel, Receipt, Target};
 use super::connections::{Connection, ConnectionError};
 use super::evidence_store::{self, EvidenceKind, Step};
 use super::outbound;
+use super::outbound::call::carry;
+use super::outbound::request::{Request, manner};
 use super::outbound::rules::{self, Flow, Kind, Seen, State};
-use super::outbound::service::{FlowError, LEASE_SECONDS, Request, manner};
+use super::outbound::service::{FlowError, LEASE_SECONDS};
 use super::outbound::store::FlowRow;
 use super::store::{self, NewAttempt};
 use crate::App;
@@ -253,7 +255,7 @@ async fn go_on(
         }
         Checkout::Send(call) => call,
     };
-    let observed = outbound::service::carry(app, connection, Message::Create, Ok(call)).await;
+    let observed = carry(app, connection, Message::Create, Ok(call)).await;
     let row = outbound::service::written_after_send(app, connection, row, &observed).await?;
     match (row.state, row.pay_address) {
         (State::Pending, Some(address)) => Ok(Started::Go(address)),

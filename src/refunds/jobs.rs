@@ -4,10 +4,12 @@ use super::rules::{State, Step};
 use super::service::{RefundError, Report, advance, outgoing};
 use super::store;
 use crate::App;
+use crate::clock::Instant;
 use crate::ids::{ConnectionId, MoveId, RefundId};
 use crate::jobs::{Handler, Job, Outcome};
+use crate::payments::outbound::request::{NewRefund, start_refund};
 use crate::payments::outbound::rules as flow_rules;
-use crate::payments::outbound::service::{FlowError, NewRefund, start_refund};
+use crate::payments::outbound::service::FlowError;
 use crate::payments::review::service::REFUND_CONFIRMED;
 use crate::store::StoreError;
 
@@ -60,7 +62,10 @@ pub struct SendHandler {
     pub app: App,
 }
 
-/// How often a refund under way is looked at; the provider itself is asked by its own schedule.
+/// A refund under way is looked at after the provider was asked, by the provider's own schedule, and
+/// no later than this: its notice or a person may have been faster.
+const LOOK_MILLIS_MAX: i64 = 900_000;
+/// What is under way just now.
 const LOOK_MILLIS: i64 = 5_000;
 
 impl Handler for SendHandler {
@@ -156,8 +161,9 @@ async fn send(app: &App, job: &Job) -> Result<Outcome, SendError> {
         | flow_rules::State::Sent
         | flow_rules::State::Unknown
         | flow_rules::State::Pending => {
+            let due = flow.next_at.map_or(0, Instant::micros) - app.clock.now().micros();
             return Ok(Outcome::NotYet {
-                millis: LOOK_MILLIS,
+                millis: (due / 1_000 + LOOK_MILLIS).clamp(LOOK_MILLIS, LOOK_MILLIS_MAX),
             });
         }
     }

@@ -41,10 +41,20 @@ pub enum Broken {
     MessageIdChanges,
     /// No answer is taken for a refusal.
     TimeoutIsRefusal,
+    /// A refund without an answer is asked for anew, under another name, and not asked about.
+    RefundSentAnew,
+    /// A refund without an answer is taken for refused.
+    RefundTimeoutIsRefusal,
+    /// Gateways are not asked what became of a payment.
+    NothingAsked,
+    /// That a refund is about to leave is not written down.
+    RefundNotNoted,
+    /// An invoice whose money went back is adjusted by every run of the job.
+    AdjustedAnew,
 }
 
 impl Broken {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::AckBeforeCommit,
         Self::FullQueueAcknowledged,
         Self::SignatureNotChecked,
@@ -61,6 +71,11 @@ impl Broken {
         Self::DatesMayFall,
         Self::MessageIdChanges,
         Self::TimeoutIsRefusal,
+        Self::RefundSentAnew,
+        Self::RefundTimeoutIsRefusal,
+        Self::NothingAsked,
+        Self::RefundNotNoted,
+        Self::AdjustedAnew,
     ];
 
     /// As on the command line.
@@ -126,6 +141,35 @@ impl Broken {
             Self::DatesMayFall => {
                 "CREATE TRIGGER broken AFTER UPDATE OF last_day ON invoice_series BEGIN
                     UPDATE invoice_series SET last_day = '2000-01-01' WHERE rowid = NEW.rowid;
+                 END"
+            }
+            Self::RefundSentAnew => {
+                "CREATE TRIGGER broken AFTER UPDATE OF state ON provider_flow
+                   WHEN NEW.kind = 'REFUND' AND NEW.state = 'UNKNOWN' BEGIN
+                    UPDATE provider_flow
+                       SET state = 'PLANNED', flow_id = flow_id || 'x',
+                           request = json_set(request, '$.refund.refund_ref',
+                               json_extract(request, '$.refund.refund_ref') || 'x')
+                     WHERE rowid = NEW.rowid;
+                 END"
+            }
+            Self::RefundTimeoutIsRefusal => {
+                "CREATE TRIGGER broken AFTER UPDATE OF state ON provider_flow
+                   WHEN NEW.kind = 'REFUND' AND NEW.state = 'UNKNOWN' BEGIN
+                    UPDATE provider_flow SET state = 'FAILED', next_at = NULL
+                     WHERE rowid = NEW.rowid;
+                 END"
+            }
+            Self::NothingAsked => {
+                "CREATE TRIGGER broken AFTER UPDATE OF state ON provider_flow
+                   WHEN NEW.kind = 'PAYMENT' AND NEW.next_at IS NOT NULL BEGIN
+                    UPDATE provider_flow SET next_at = NULL WHERE rowid = NEW.rowid;
+                 END"
+            }
+            Self::RefundNotNoted => {
+                "CREATE TRIGGER broken AFTER UPDATE OF state ON provider_flow
+                   WHEN NEW.kind = 'REFUND' AND NEW.state = 'SENT' BEGIN
+                    UPDATE provider_flow SET state = 'PLANNED' WHERE rowid = NEW.rowid;
                  END"
             }
             _ => "",

@@ -1,7 +1,7 @@
 //! Notices on their way to the gateway.
 
 use hocphi_sandbox::Notice;
-use hocphi_sandbox::peer::Reading;
+use hocphi_sandbox::peer::{Outcome, Reading};
 
 use super::broken::Broken;
 use super::fault::Fault;
@@ -37,6 +37,8 @@ impl World<'_> {
     pub(super) fn announce(&mut self, notice: Notice) {
         if notice.money_in {
             self.told.moved.insert(movement(&notice), notice.amount);
+        }
+        if notice.money_in || is_reversal(&notice) {
             self.reported.push(notice.clone());
         }
         self.forge(&notice);
@@ -49,7 +51,12 @@ impl World<'_> {
     /// What nobody acknowledged is reported once more, as whoever compares accounts would.
     pub(super) fn report_again(&mut self) {
         for notice in std::mem::take(&mut self.reported) {
-            if !self.told.acknowledged.contains(&movement(&notice)) {
+            // A gateway that is asked need not tell again, as long as it was asked in time.
+            let asked = notice.money_in && notice.schedule().waits.is_empty();
+            if asked && !self.told.clock_was_wrong {
+                continue;
+            }
+            if !self.is_heard(&notice) {
                 let notice = notice.stamped(self.seconds());
                 self.send_after(MINUTE, notice, Meaning::Genuine, 0, false);
             }
@@ -256,10 +263,16 @@ impl World<'_> {
     /// The provider knows now that it is booked.
     fn heard(&mut self, delivery: &Delivery) {
         let notice = &delivery.notice;
+        if delivery.meaning == Meaning::Genuine && is_reversal(notice) {
+            self.told.taken_back_heard.insert(order_of(notice));
+        }
         if delivery.meaning != Meaning::Genuine || !notice.money_in {
             return;
         }
         let first = self.told.acknowledged.insert(movement(notice));
+        if first {
+            self.may_take_back(notice);
+        }
         if first && self.strikes(Fault::Contradiction) {
             let wait = self.chance.between(SECOND, HOUR);
             self.told
@@ -272,11 +285,18 @@ impl World<'_> {
         }
     }
 
+    /// Whether its sender knows that this is in the books.
+    fn is_heard(&self, notice: &Notice) -> bool {
+        if is_reversal(notice) {
+            self.told.taken_back_heard.contains(&order_of(notice))
+        } else {
+            self.told.acknowledged.contains(&movement(notice))
+        }
+    }
+
     /// The provider heard nothing good: it calls again when its schedule says so.
     fn unheard(&mut self, delivery: Delivery) {
-        if delivery.copy
-            || delivery.meaning != Meaning::Genuine
-            || self.told.acknowledged.contains(&movement(&delivery.notice))
+        if delivery.copy || delivery.meaning != Meaning::Genuine || self.is_heard(&delivery.notice)
         {
             return;
         }
@@ -302,6 +322,15 @@ impl World<'_> {
 
 fn movement(notice: &Notice) -> (String, String) {
     (notice.provider().to_owned(), notice.transaction_id.clone())
+}
+
+/// Provider and order, by which money that went back is known.
+fn order_of(notice: &Notice) -> (String, String) {
+    (notice.provider().to_owned(), notice.reference.clone())
+}
+
+fn is_reversal(notice: &Notice) -> bool {
+    notice.event().outcome == Outcome::Reversed
 }
 
 fn shown(delivery: &Delivery) -> String {

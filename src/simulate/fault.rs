@@ -81,11 +81,47 @@ faults! {
     TaxRefusal = "tax-refusal",
     /// Replies are listed twice.
     TaxRepeatedReplies = "tax-repeated-replies",
+    /// Nobody answers where a gateway is called.
+    GatewayApiDown = "gateway-api-down",
+    /// A gateway answers that it is busy.
+    GatewayApiBusy = "gateway-api-busy-503",
+    /// A call to a gateway never arrives; the caller waits in vain.
+    GatewayLostRequest = "gateway-lost-request",
+    /// A call arrives and is carried out, its answer is lost.
+    GatewayLostAnswer = "gateway-lost-answer",
+    /// A call is carried out, what stands before the gateway answers 504.
+    GatewayTimeout = "gateway-timeout-504",
+    /// A call arrives after its caller gave up.
+    GatewayLateRequest = "gateway-late-request",
+    /// An answer takes nearly as long as a caller waits.
+    GatewaySlowAnswer = "gateway-slow-answer",
+    /// An answer breaks off in the middle.
+    GatewayGarbled = "gateway-garbled-answer",
+    /// A gateway was asked about a payment before the payment was booked.
+    AskedAbout = "asked-about",
+    /// A gateway paid back.
+    RefundPaidOut = "refund-paid-out",
+    /// A gateway takes its time with a refund.
+    RefundSlow = "refund-slow",
+    /// A gateway refuses to pay back.
+    RefundDeclined = "refund-declined",
+    /// A person found out what became of a refund that was lost sight of.
+    RefundFoundOut = "refund-found-out",
+    /// A gateway takes money back that it had paid.
+    TakenBack = "taken-back",
+    /// An invoice was adjusted, since its money went back.
+    InvoiceAdjusted = "invoice-adjusted",
+    /// A further invoice was made, since money came to further lines.
+    InvoiceFurther = "invoice-further",
+    /// A person mended an invoice that was refused.
+    InvoiceMended = "invoice-mended",
+    /// A person published a further round.
+    RoundPublished = "round-published",
     /// A person gave parked money an owner.
     SuspenseAssigned = "suspense-assigned",
     /// A person undid a payment.
     PaymentUndone = "payment-undone",
-    /// A person used credit for a bill.
+    /// Credit settled a bill.
     CreditUsed = "credit-used",
     /// A person asked for a refund.
     RefundAsked = "refund-asked",
@@ -126,7 +162,11 @@ impl Default for Counts {
 
 impl Counts {
     pub fn add(&mut self, fault: Fault) {
-        self.0[fault as usize] += 1;
+        self.add_many(fault, 1);
+    }
+
+    pub fn add_many(&mut self, fault: Fault, times: u64) {
+        self.0[fault as usize] += times;
     }
 
     pub fn absorb(&mut self, other: &Self) {

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hocphi_sandbox::{Peers, tax::reason};
 
+use super::gateways::Providers;
 use super::power::Touched;
+use super::stage::StagedSchool;
 use super::store;
 use super::told::Told;
 use super::{SimulateError, trouble};
-use crate::ids::{PaymentId, SchoolId};
+use crate::ids::{ConnectionId, PaymentId, SchoolId};
 use crate::invoices::{self, InvoiceState};
 use crate::ledger::ChainKeys;
 use crate::ledger::check::Extent;
-use crate::payments::{INVOICE_ALLOCATED, INVOICE_REFUNDED};
+use crate::payments::review::service::REFUND_CONFIRMED;
+use crate::refunds::rules::State as RefundState;
 use crate::store::Db;
 use crate::{jobs, ledger, payments};
 
@@ -31,6 +34,12 @@ pub enum Invariant {
     MoneyConserved,
     /// A form of the staff moves money once, however often it is sent.
     MovedOnce,
+    /// Gateways pay back what was asked for and nothing else, and the books know what they paid back.
+    MoneyBackOnce,
+    /// What a gateway took back is booked or before a person.
+    TakenBackSeen,
+    /// An invoice is adjusted by what left it, once for each movement.
+    AdjustedOnce,
     /// Bills, credits and suspense are what allocations say.
     BooksAgree,
     /// The journal balances and is chained; balances follow from it.
@@ -57,6 +66,9 @@ impl Invariant {
             Self::ContradictionSeen => "contradiction-seen",
             Self::MoneyConserved => "money-conserved",
             Self::MovedOnce => "moved-once",
+            Self::MoneyBackOnce => "money-back-once",
+            Self::TakenBackSeen => "taken-back-seen",
+            Self::AdjustedOnce => "adjusted-once",
             Self::BooksAgree => "books-agree",
             Self::JournalSound => "journal-sound",
             Self::NumbersGapless => "numbers-gapless",
@@ -71,14 +83,21 @@ impl Invariant {
 /// A broken promise and what shows it.
 pub type Found = (Invariant, String);
 
+/// What the books are held against.
+pub struct Truth<'w> {
+    pub told: &'w Told,
+    pub providers: &'w Providers,
+    pub schools: &'w [StagedSchool],
+}
+
 /// Everything that must hold at any moment, as far as it may have changed.
 pub async fn hold(
     db: &Db,
     chain: &ChainKeys,
-    told: &Told,
-    peers: &Peers,
+    truth: &Truth<'_>,
     touched: Touched,
 ) -> Result<Option<Found>, SimulateError> {
+    let (told, peers) = (truth.told, &truth.providers.peers);
     if let Some(forged) = told.forged.first() {
         return Ok(Some((Invariant::ForgeryRefused, forged.clone())));
     }
@@ -94,6 +113,11 @@ pub async fn hold(
     }
     if touched.payments
         && let Some(found) = moved(db, told).await?
+    {
+        return Ok(Some(found));
+    }
+    if (touched.flows || touched.payments)
+        && let Some(found) = paid_back(db, truth).await?
     {
         return Ok(Some(found));
     }
@@ -119,12 +143,12 @@ pub async fn hold(
 pub async fn at_the_end(
     db: &Db,
     chain: &ChainKeys,
-    told: &Told,
-    peers: &Peers,
+    truth: &Truth<'_>,
 ) -> Result<Option<Found>, SimulateError> {
-    if let Some(found) = hold(db, chain, told, peers, Touched::ALL).await? {
+    if let Some(found) = hold(db, chain, truth, Touched::ALL).await? {
         return Ok(Some(found));
     }
+    let told = truth.told;
     let booked: BTreeSet<_> = store::payments(db)
         .await?
         .into_iter()
@@ -138,16 +162,18 @@ pub async fn at_the_end(
     if let Some((provider, id)) = lost {
         return Ok(Some((Invariant::AllBooked, format!("{provider} {id}"))));
     }
-    let mut waiting = jobs::waiting(db).await?;
-    // Nobody takes these yet.
-    waiting.retain(|(kind, _)| !matches!(kind.as_str(), INVOICE_ALLOCATED | INVOICE_REFUNDED));
+    let waiting = jobs::waiting(db).await?;
     if !waiting.is_empty() {
         return Ok(Some((
             Invariant::OutboxDrains,
             format!("waiting: {waiting:?}"),
         )));
     }
-    if let Some((kind, _, error)) = jobs::dead(db).await?.first() {
+    let mut dead = jobs::dead(db).await?;
+    // A gateway that takes a payment back while it is asked to pay it back: only a person can tell
+    // which of the two its notice meant.
+    dead.retain(|(kind, ..)| kind != REFUND_CONFIRMED || told.taken_back.is_empty());
+    if let Some((kind, _, error)) = dead.first() {
         return Ok(Some((
             Invariant::OutboxDrains,
             format!("{kind} is dead: {error:?}"),
@@ -233,6 +259,69 @@ async fn moved(db: &Db, told: &Told) -> Result<Option<Found>, SimulateError> {
     }))
 }
 
+/// What gateways paid back against refunds, and what they took back against the books.
+async fn paid_back(db: &Db, truth: &Truth<'_>) -> Result<Option<Found>, SimulateError> {
+    let mut ours: BTreeMap<(ConnectionId, String), (i64, i64)> = BTreeMap::new();
+    for row in store::outside_refunds(db).await? {
+        let (asked, done) = ours.entry((row.connection_id, row.order_ref)).or_default();
+        if row.state != RefundState::Failed {
+            *asked += row.amount;
+        }
+        if row.state == RefundState::Done {
+            *done += row.amount;
+        }
+    }
+    let booked = store::taken_back(db).await?;
+    for ((connection, order), (asked, done)) in &ours {
+        let Some(peer) = truth.providers.behind(connection, truth.schools) else {
+            return Err(trouble("gateway")(connection));
+        };
+        let (mut gone, mut arrived) = (0, 0);
+        for refund in peer.book().refunds().values() {
+            if refund.order == *order && refund.done() != Some(false) {
+                gone += refund.amount;
+                arrived += refund.done().map_or(0, |_| refund.amount);
+            }
+        }
+        let taken = truth
+            .told
+            .taken_back
+            .get(&(connection.clone(), order.clone()));
+        let known: i64 = booked
+            .iter()
+            .filter(|(provider, of, _)| provider == peer.provider() && of == order)
+            .map(|(.., amount)| amount)
+            .sum();
+        let wrong = if gone > *asked {
+            Some(format!("{gone} went back of {asked}"))
+        } else if done + known > arrived + taken.copied().unwrap_or(0) {
+            Some(format!("{done} is booked as paid back, {arrived} was"))
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            return Ok(Some((
+                Invariant::MoneyBackOnce,
+                format!("{connection} {order}: {wrong}"),
+            )));
+        }
+    }
+    for (provider, order) in &truth.told.taken_back_heard {
+        let seen = booked
+            .iter()
+            .any(|(by, of, _)| by == provider && of == order)
+            // The word on a refund that we asked for.
+            || ours.iter().any(|((_, of), (asked, _))| of == order && *asked > 0);
+        if !seen {
+            return Ok(Some((
+                Invariant::TakenBackSeen,
+                format!("{provider} {order}"),
+            )));
+        }
+    }
+    Ok(None)
+}
+
 async fn placed(db: &Db) -> Result<Option<Found>, SimulateError> {
     if let Some(finding) = payments::check::run(db).await?.first() {
         let detail = format!("{} {}", finding.code, finding.subject);
@@ -283,10 +372,13 @@ async fn documented(db: &Db) -> Result<Option<Found>, SimulateError> {
 }
 
 async fn exchanged(db: &Db, told: &Told, peers: &Peers) -> Result<Option<Found>, SimulateError> {
+    if let Some((wrong,)) = store::misadjusted(db).await?.into_iter().next() {
+        return Ok(Some((Invariant::AdjustedOnce, wrong)));
+    }
     let rows = store::invoices(db).await?;
-    let mut documented: BTreeSet<(&SchoolId, &PaymentId)> = BTreeSet::new();
-    for row in &rows {
-        if !documented.insert((&row.school_id, &row.payment_id)) {
+    let mut documented: BTreeSet<(&SchoolId, &PaymentId, &String)> = BTreeSet::new();
+    for row in rows.iter().filter(|row| row.related_id.is_none()) {
+        if !documented.insert((&row.school_id, &row.payment_id, &row.cause)) {
             let detail = format!("a payment has two: {}-{}", row.symbol, row.number);
             return Ok(Some((Invariant::OneInvoice, detail)));
         }

@@ -8,18 +8,20 @@
 //! [`Broken`] lists ways of being wrong that the simulation must find.
 //!
 //! To add a fault: name it in `fault.rs`, let it strike where its message passes (`deliver.rs`,
-//! `carrier.rs`) or its process works (`world.rs`). To add an invariant: `invariants.rs`.
+//! `carrier.rs`, `gateways.rs`) or its process works (`processes.rs`). To add an invariant: `invariants.rs`.
 
 mod broken;
 mod carrier;
 mod chance;
 mod deliver;
 mod fault;
+mod gateways;
 mod invariants;
 mod node;
 mod office;
 mod payers;
 mod power;
+mod processes;
 mod stage;
 mod store;
 mod told;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use hocphi_adapters::contract::{Call, Fault, Retry};
+use hocphi_adapters::contract::{Call, Fault, Reply, Retry};
 use hocphi_sandbox::Notice;
 use tokio::sync::{mpsc, oneshot, watch};
 use tower::ServiceExt as _;
@@ -16,17 +16,21 @@ use super::{SimulateError, store, trouble};
 use crate::App;
 use crate::clock::Clock;
 use crate::fees::service::USE_CREDIT;
-use crate::ids::{ConnectionId, Ids, InvoiceId, PaymentId};
+use crate::http_out::{Carried, HttpOut, Transport};
+use crate::ids::{ConnectionId, Ids, InvoiceId, MoveId, PaymentId};
 use crate::invoices::jobs::{ExchangeHandler, IssueHandler, Step};
+use crate::invoices::life::jobs::{AllocatedHandler, RefundedHandler, SignHandler};
 use crate::invoices::service::{HttpAnswer, Outside, kinds};
 use crate::jobs::{Handler, Job, Outcome, Runner, Wake};
 use crate::payments::chart::Charts;
 use crate::payments::connections::Connections;
 use crate::payments::messages::Keeper;
 use crate::payments::moves::jobs::CreditHandler;
+use crate::payments::outbound;
 use crate::payments::review::service::REFUND_CONFIRMED;
-use crate::payments::{Desk, Limits, Poster, http};
-use crate::refunds::jobs::ConfirmHandler;
+use crate::payments::{Desk, INVOICE_ALLOCATED, INVOICE_REFUNDED, Limits, Poster, http};
+use crate::refunds::SEND_REFUND;
+use crate::refunds::jobs::{ConfirmHandler, SendHandler};
 use crate::store::{Db, StoreError, Tx};
 
 /// Notices that may wait at a simulated desk: few, so that a burst fills it.
@@ -34,59 +38,105 @@ pub const QUEUE_MAX: usize = 4;
 /// Our own acknowledgements are short.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Which jobs a runner does; each kind has a loop of its own.
+/// What a process does by itself; each kind has a loop of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Work {
     Issue,
+    Sign,
     Send,
     Collect,
+    Refunded,
+    Allocated,
     Credit,
     Confirm,
+    SendRefund,
+    /// Steps flows on that gateways are asked about; no job.
+    Flows,
 }
 
 impl Work {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
         Self::Issue,
+        Self::Sign,
         Self::Send,
         Self::Collect,
+        Self::Refunded,
+        Self::Allocated,
         Self::Credit,
         Self::Confirm,
+        Self::SendRefund,
+        Self::Flows,
     ];
 
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Issue => kinds::ISSUE,
+            Self::Sign => kinds::SIGN,
             Self::Send => kinds::SEND,
             Self::Collect => kinds::COLLECT,
+            Self::Refunded => INVOICE_REFUNDED,
+            Self::Allocated => INVOICE_ALLOCATED,
             Self::Credit => USE_CREDIT,
             Self::Confirm => REFUND_CONFIRMED,
+            Self::SendRefund => SEND_REFUND,
+            Self::Flows => "flows",
         }
     }
 }
 
+/// Whom a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Authority,
+    Gateway,
+}
+
 /// A call that waits for the world to carry it.
 pub struct Outgoing {
+    pub side: Side,
     pub call: Call,
-    pub answer: oneshot::Sender<Result<HttpAnswer, Fault>>,
+    pub answer: oneshot::Sender<Result<Reply, Fault>>,
 }
 
 /// Hands calls to the world and waits until it answers.
-pub struct Wire(mpsc::UnboundedSender<Outgoing>);
+#[derive(Debug)]
+pub struct Wire {
+    side: Side,
+    calls: mpsc::UnboundedSender<Outgoing>,
+}
 
-impl Outside for Wire {
-    async fn send(&self, call: &Call) -> Result<HttpAnswer, Fault> {
+impl Wire {
+    async fn hand_over(&self, call: &Call) -> Result<Reply, Fault> {
         let (answer, heard) = oneshot::channel();
         let gone = || Fault {
             retry: Retry::AskFirst,
             message: "connection broke".into(),
         };
-        self.0
+        self.calls
             .send(Outgoing {
+                side: self.side,
                 call: call.clone(),
                 answer,
             })
             .map_err(|_| gone())?;
         heard.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl Outside for Wire {
+    async fn send(&self, call: &Call) -> Result<HttpAnswer, Fault> {
+        let reply = self.hand_over(call).await?;
+        Ok(HttpAnswer {
+            status: reply.status,
+            body: reply.body,
+        })
+    }
+}
+
+impl Transport for Wire {
+    /// How long a caller waits is the world's to say: it keeps the time.
+    fn carry<'a>(&'a self, call: &'a Call, _deadline: std::time::Duration) -> Carried<'a> {
+        Box::pin(self.hand_over(call))
     }
 }
 
@@ -105,10 +155,14 @@ pub struct Process {
     router: Router,
     runner: Runner,
     issue: Hands<IssueHandler>,
+    sign: Hands<SignHandler>,
     send: Hands<ExchangeHandler<Wire>>,
     collect: Hands<ExchangeHandler<Wire>>,
+    refunded: Hands<RefundedHandler>,
+    allocated: Hands<AllocatedHandler>,
     credit: Hands<CreditHandler>,
     confirm: Hands<ConfirmHandler>,
+    send_refund: Hands<SendHandler>,
 }
 
 impl Process {
@@ -131,13 +185,19 @@ impl Process {
             lanes: Some(1),
             ..Limits::default()
         };
+        let wire = |side| {
+            Arc::new(Wire {
+                side,
+                calls: shared.calls.clone(),
+            })
+        };
         let app = App {
             db: shared.db.clone(),
             clock: clock.clone(),
             ids: shared.ids.clone(),
             seal: stage.seal.clone(),
             wake: wake.clone(),
-            http: stage.http.clone(),
+            http: HttpOut::over(wire(Side::Gateway)),
             connections: Connections::new(
                 stage.registry.clone(),
                 stage.trust.clone(),
@@ -149,7 +209,7 @@ impl Process {
             public_url: GATEWAY.into(),
             sandbox_bank_url: None,
         };
-        let outside = Arc::new(Wire(shared.calls.clone()));
+        let outside = wire(Side::Authority);
         let exchange = |step| ExchangeHandler {
             app: app.clone(),
             exchange: stage.exchange.clone(),
@@ -157,13 +217,26 @@ impl Process {
             step,
         };
         let (send, collect) = (exchange(Step::Send), exchange(Step::Collect));
-        let issue = IssueHandler {
-            app: app.clone(),
-            keys: stage.keys.clone(),
-        };
-        let hands = Frame {
+        let keys = &stage.keys;
+        let frame = Frame {
             app: app.clone(),
             broken: shared.broken,
+        };
+        let issue = IssueHandler {
+            app: app.clone(),
+            keys: keys.clone(),
+        };
+        let sign = SignHandler {
+            app: app.clone(),
+            keys: keys.clone(),
+        };
+        let refunded = RefundedHandler {
+            app: app.clone(),
+            keys: keys.clone(),
+        };
+        let allocated = AllocatedHandler {
+            app: app.clone(),
+            keys: keys.clone(),
         };
         Self {
             router: http::provider_routes(app.clone()),
@@ -173,11 +246,15 @@ impl Process {
                 wake,
                 stop: watch::channel(false).1,
             },
-            issue: Hands::new(hands.clone(), issue),
-            send: Hands::new(hands.clone(), send),
-            collect: Hands::new(hands.clone(), collect),
-            credit: Hands::new(hands.clone(), CreditHandler { app: app.clone() }),
-            confirm: Hands::new(hands, ConfirmHandler { app: app.clone() }),
+            issue: Hands::new(&frame, issue),
+            sign: Hands::new(&frame, sign),
+            send: Hands::new(&frame, send),
+            collect: Hands::new(&frame, collect),
+            refunded: Hands::new(&frame, refunded),
+            allocated: Hands::new(&frame, allocated),
+            credit: Hands::new(&frame, CreditHandler { app: app.clone() }),
+            confirm: Hands::new(&frame, ConfirmHandler { app: app.clone() }),
+            send_refund: Hands::new(&frame, SendHandler { app: app.clone() }),
             app,
         }
     }
@@ -186,11 +263,29 @@ impl Process {
     pub async fn work(&self, work: Work) -> Result<usize, StoreError> {
         match work {
             Work::Issue => self.issue.run_due(&self.runner).await,
+            Work::Sign => self.sign.run_due(&self.runner).await,
             Work::Send => self.send.run_due(&self.runner).await,
             Work::Collect => self.collect.run_due(&self.runner).await,
+            Work::Refunded => self.refunded.run_due(&self.runner).await,
+            Work::Allocated => self.allocated.run_due(&self.runner).await,
             Work::Credit => self.credit.run_due(&self.runner).await,
             Work::Confirm => self.confirm.run_due(&self.runner).await,
+            Work::SendRefund => self.send_refund.run_due(&self.runner).await,
+            Work::Flows => self.step_flows().await,
         }
+    }
+
+    /// One flow after another, so that the order of calls is that of the flows.
+    async fn step_flows(&self) -> Result<usize, StoreError> {
+        let claimed = outbound::jobs::claim_due(&self.app).await?;
+        let count = claimed.len();
+        for row in claimed {
+            // Due again when its lease runs out, as in a real process.
+            if let Err(error) = outbound::service::step(&self.app, row).await {
+                tracing::debug!(%error, "a flow was not stepped on");
+            }
+        }
+        Ok(count)
     }
 
     /// Reads the connections of these notices into the cache, so that notices that arrive together
@@ -256,9 +351,9 @@ struct Hands<H> {
 }
 
 impl<H: Handler> Hands<H> {
-    fn new(frame: Frame, inner: H) -> Self {
+    fn new(frame: &Frame, inner: H) -> Self {
         Self {
-            frame,
+            frame: frame.clone(),
             inner,
             owed: Mutex::default(),
         }
@@ -318,6 +413,15 @@ impl<H: Handler> Hands<H> {
                     let invoice = InvoiceId::new(job.subject.clone());
                     db.write("simulate.forget", async move |tx: &mut Tx| {
                         store::forget_message(tx, &invoice).await
+                    })
+                    .await?;
+                }
+            }
+            Some(Broken::AdjustedAnew) if kind == INVOICE_REFUNDED => {
+                for job in jobs {
+                    let (school, of) = (job.school_id.clone(), MoveId::new(job.subject.clone()));
+                    db.write("simulate.unadjusted", async move |tx: &mut Tx| {
+                        store::forget_adjustment(tx, &school, &of).await
                     })
                     .await?;
                 }

@@ -1,5 +1,6 @@
 //! What the school's staff do with money after it came in: parked money gets an owner, payments are
-//! undone, credit is used, refunds are asked for and reported, contradictions judged, keys rotated.
+//! undone, credit is used, refunds are asked for, reported and found out about, contradictions judged,
+//! refused invoices mended, rounds published, keys rotated.
 //!
 //! A chore is one form. Nobody knows what became of a form whose process died, so the person sends
 //! it again as it was, with its token: it must move money once.
@@ -10,12 +11,18 @@ use super::broken::Broken;
 use super::fault::Fault;
 use super::node::Process;
 use super::stage::GATEWAY;
+use super::store::LostRefund;
 use super::world::{Event, HOUR, MINUTE, SECOND, World};
 use super::{SimulateError, store};
-use crate::ids::{BillId, ConnectionId, PaymentId, PupilId, RefundId, ReviewId, SchoolId};
+use crate::fees;
+use crate::ids::{
+    BillId, ConnectionId, InvoiceId, PaymentId, PupilId, RefundId, ReviewId, RoundId, SchoolId,
+};
+use crate::invoices::life::service::{LifeError, mend, show};
 use crate::money::Vnd;
 use crate::payments::connections::{self, ConnectionError};
 use crate::payments::moves::service::{Asked, Owner, assign_suspense, undo_payment, use_credit};
+use crate::payments::outbound::request::Request;
 use crate::payments::review::rules::Verdict;
 use crate::payments::review::service::{Judgement, decide};
 use crate::refunds::rules::{Charge, Step, Way};
@@ -24,6 +31,10 @@ use crate::store::Tx;
 
 /// What the tokens of forms begin with.
 pub const FORMS: &str = "office-";
+/// And those of whoever tidies up.
+const TIDYING: &str = "tidying-";
+/// A gateway's pages show what became of a call after so long.
+const SHOWN_AFTER: i64 = 10 * MINUTE;
 /// Forms a person sends again before leaving it.
 const PATIENCE: u32 = 6;
 /// Old credentials are good for so long: longer than any story.
@@ -38,6 +49,10 @@ enum Kind {
     Refund,
     Judge,
     Rotate,
+    Publish,
+    /// Of what was lost sight of at a gateway.
+    FindOut,
+    Mend,
 }
 
 /// A form, filled in.
@@ -48,6 +63,10 @@ enum Form {
     Credit(SchoolId, BillId),
     Refund(SchoolId, From, i64, Way),
     Report(SchoolId, RefundId, Step),
+    /// The same, after a look at the gateway's own pages.
+    FoundOut(SchoolId, RefundId, Step),
+    Publish(SchoolId, RoundId),
+    Mend(SchoolId, InvoiceId),
     Judge(SchoolId, ReviewId, Verdict),
     /// Place of the school, its terminal or its account, the new secret.
     Rotate(usize, bool, String),
@@ -77,15 +96,18 @@ enum Answer {
 impl World<'_> {
     /// What the staff of this story will do.
     pub(super) fn plan_office(&mut self) {
-        let chores = self.chance.between(0, 4);
+        let chores = self.chance.between(0, 6);
         for number in 0..chores {
-            let kind = match self.chance.below(12) {
+            let kind = match self.chance.below(21) {
                 0..=2 => Kind::Assign,
                 3..=5 => Kind::Undo,
-                6 | 7 => Kind::Refund,
-                8 => Kind::Credit,
-                9 | 10 => Kind::Judge,
-                _ => Kind::Rotate,
+                6..=11 => Kind::Refund,
+                12 | 13 => Kind::Credit,
+                14 | 15 => Kind::Judge,
+                16 => Kind::Rotate,
+                17 | 18 => Kind::Publish,
+                19 => Kind::FindOut,
+                _ => Kind::Mend,
             };
             let chore = Chore {
                 kind,
@@ -98,9 +120,36 @@ impl World<'_> {
         }
     }
 
+    /// Once the weather is good, somebody sees to all that waits for a person.
+    pub(super) fn tidy_up(&mut self) {
+        for kind in [Kind::FindOut, Kind::Mend] {
+            self.tidy_up_soon(kind, 0);
+        }
+    }
+
+    fn tidy_up_soon(&mut self, kind: Kind, times: u32) {
+        let chore = Chore {
+            kind,
+            form: None,
+            token: format!("{TIDYING}{}-{kind:?}-{times}", self.seed),
+            tries: 0,
+        };
+        let wait = self.chance.between(HOUR, 2 * HOUR);
+        self.schedule(wait, Event::Office(Box::new(chore)));
+    }
+
     pub(super) async fn work_in_office(&mut self, mut chore: Chore) -> Result<(), SimulateError> {
         if chore.form.is_none() {
             chore.form = self.fill_in(chore.kind).await?;
+            if let Some(times) = chore.token.strip_prefix(TIDYING)
+                && store::left_to_people(self.db()).await?
+            {
+                let times: u32 = times
+                    .rsplit('-')
+                    .next()
+                    .map_or(0, |n| n.parse().unwrap_or(0));
+                self.tidy_up_soon(chore.kind, times + 1);
+            }
         }
         let Some(form) = chore.form.clone() else {
             return Ok(());
@@ -149,7 +198,11 @@ impl World<'_> {
         match form {
             Form::Assign(..) => self.count(Fault::SuspenseAssigned),
             Form::Undo(..) => self.count(Fault::PaymentUndone),
-            Form::Credit(..) => self.count(Fault::CreditUsed),
+            Form::FoundOut(..) => self.count(Fault::RefundFoundOut),
+            Form::Publish(..) => self.count(Fault::RoundPublished),
+            Form::Mend(..) => self.count(Fault::InvoiceMended),
+            // Counted where it lies.
+            Form::Credit(..) => {}
             Form::Refund(..) => self.count(Fault::RefundAsked),
             Form::Report(..) => self.count(Fault::RefundReported),
             Form::Judge(..) => self.count(Fault::ContradictionJudged),
@@ -161,7 +214,7 @@ impl World<'_> {
             }
             Answer::Asked(refund) => {
                 self.told.moves.insert(chore.token.clone());
-                if let Form::Refund(school, ..) = form {
+                if let Form::Refund(school, _, _, Way::Cash | Way::BankTransfer) = form {
                     let step = match self.chance.below(3) {
                         0 => Step::Fail,
                         _ => Step::Paid,
@@ -197,14 +250,14 @@ impl World<'_> {
     fn provider_rotates(&mut self, place: usize, terminal: bool, secret: String) {
         let school = &self.stage.schools[place];
         if terminal {
-            self.peers.vnpay.register(Merchant {
+            self.providers.peers.vnpay.register(Merchant {
                 tmn_code: school.terminal.clone(),
                 hash_secret: secret,
                 ipn_url: format!("{GATEWAY}/notices/vnpay/{}", school.vnpay),
                 name: school.name.clone(),
             });
         } else {
-            self.peers.bank.register(Account {
+            self.providers.peers.bank.register(Account {
                 bin: school.bin.clone(),
                 number: school.account.clone(),
                 holder: school.holder.clone(),
@@ -256,6 +309,20 @@ impl World<'_> {
                 Some(Form::Credit(school, bill))
             }
             Kind::Refund => self.fill_in_refund(&db).await?,
+            Kind::Publish => {
+                let school = &self.stage.schools[self.chance.place(self.stage.schools.len())];
+                Some(Form::Publish(
+                    school.school_id.clone(),
+                    school.next_round.clone(),
+                ))
+            }
+            Kind::FindOut => {
+                let lost = store::lost_refunds(&db).await?;
+                lost.iter().find_map(|refund| self.found_out(refund))
+            }
+            Kind::Mend => store::refused(&db)
+                .await?
+                .map(|(school, invoice)| Form::Mend(school, invoice)),
             Kind::Judge => {
                 let open = store::open_reviews(&db).await?;
                 if open.is_empty() {
@@ -282,6 +349,40 @@ impl World<'_> {
         })
     }
 
+    /// What the gateway's own pages show of a refund, unless it is too early to say.
+    fn found_out(&self, lost: &LostRefund) -> Option<Form> {
+        if self.now() - lost.since.micros() < SHOWN_AFTER {
+            return None;
+        }
+        let peer = self
+            .providers
+            .behind(&lost.connection_id, &self.stage.schools)?;
+        let id = match peer.provider() {
+            "momo" => {
+                let request: Request = serde_json::from_str(&lost.request).ok()?;
+                request.refund?.refund_ref
+            }
+            "sepay_pg" => format!("void {}", lost.order_ref),
+            _ => lost.flow_id.clone(),
+        };
+        let known = peer.book().refunds().get(&id).cloned();
+        let step = match known {
+            None => Step::Fail,
+            Some(refund) => {
+                if refund.done()? {
+                    Step::Paid
+                } else {
+                    Step::Fail
+                }
+            }
+        };
+        Some(Form::FoundOut(
+            lost.school_id.clone(),
+            lost.refund_id.clone(),
+            step,
+        ))
+    }
+
     async fn fill_in_refund(
         &mut self,
         db: &crate::store::Db,
@@ -296,6 +397,14 @@ impl World<'_> {
         for (school, bill, line, amount) in store::paid_lines(db).await? {
             sources.push((school, From::BillLine(bill, line), amount));
         }
+        let mut through_gateways = Vec::new();
+        for (school, bill, line, amount) in store::lines_paid_through_gateways(db).await? {
+            through_gateways.push((school, From::BillLine(bill, line), amount));
+        }
+        let back_the_same_way = !through_gateways.is_empty() && self.chance.percent(60);
+        if back_the_same_way {
+            sources = through_gateways;
+        }
         if sources.is_empty() {
             return Ok(None);
         }
@@ -305,10 +414,11 @@ impl World<'_> {
         } else {
             held / 2 + 1
         };
-        let way = if self.chance.percent(50) {
-            Way::Cash
-        } else {
-            Way::BankTransfer
+        let way = match self.chance.below(4) {
+            _ if back_the_same_way => Way::Provider,
+            0 => Way::Cash,
+            1 => Way::BankTransfer,
+            _ => Way::Provider,
         };
         Ok(Some(Form::Refund(school, from, amount, way)))
     }
@@ -360,7 +470,7 @@ impl World<'_> {
                     Err(error) => settled_refusal(error),
                 }
             }
-            Form::Report(school, refund, step) => {
+            Form::Report(school, refund, step) | Form::FoundOut(school, refund, step) => {
                 let report = Report {
                     step: *step,
                     reference: Some(token.to_owned()),
@@ -370,6 +480,24 @@ impl World<'_> {
                 match advance(app, school, refund, report).await {
                     Ok(_) => Ok(Answer::Noted),
                     Err(error) => settled_refusal(error),
+                }
+            }
+            Form::Publish(school, round) => {
+                match fees::service::publish(app, school, round).await {
+                    Ok(_) => Ok(Answer::Noted),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            Form::Mend(school, invoice) => {
+                let shown = match show(&app.db, school, invoice).await {
+                    Ok(Some(shown)) => shown,
+                    Ok(None) => return Ok(Answer::Refused("no such invoice".to_owned())),
+                    Err(error) => return Err(error.to_string()),
+                };
+                match mend(app, school, invoice, shown.content, chore).await {
+                    Ok(()) => Ok(Answer::Noted),
+                    Err(LifeError::Refused(refusal)) => Ok(refused(&refusal)),
+                    Err(error) => Err(error.to_string()),
                 }
             }
             Form::Judge(school, review, verdict) => {

@@ -39,6 +39,8 @@ pub struct Touched {
     pub notices: bool,
     pub payments: bool,
     pub journal: bool,
+    /// What was asked of gateways, and refunds.
+    pub flows: bool,
     /// Where invoices stand; numbers and what they document are `numbers`.
     pub invoices: bool,
     pub numbers: bool,
@@ -49,6 +51,7 @@ impl Touched {
         notices: true,
         payments: true,
         journal: true,
+        flows: true,
         invoices: true,
         numbers: true,
     };
@@ -59,8 +62,15 @@ impl Touched {
                 self.journal = true;
                 self.payments = true;
             }
-            "invoice" => self.invoices = true,
-            "invoice_line" | "invoice_series" => self.numbers = true,
+            "provider_flow" => self.flows = true,
+            "refund" => {
+                self.flows = true;
+                self.payments = true;
+            }
+            "invoice" | "invoice_message" | "invoice_archive" => self.invoices = true,
+            "invoice_line" | "invoice_series" | "invoice_change" | "invoice_correction" => {
+                self.numbers = true;
+            }
             "provider_notice" => self.notices = true,
             _ => self.payments = true,
         }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use hocphi_adapters::Registry;
 use hocphi_adapters::contract::Secret;
 use hocphi_adapters::tax::Carrier;
-use hocphi_sandbox::{Account, Config, FeedKey, Merchant, Peers, Pki, Taxpayer, province};
+use hocphi_sandbox::momo::Momo;
+use hocphi_sandbox::sepay_pg::SepayPg;
+use hocphi_sandbox::{Account, Config, FeedKey, Merchant, Peer, Peers, Pki, Taxpayer, province};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions,
     SqliteSynchronous,
@@ -17,12 +19,13 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 
 use super::broken::Broken;
+use super::gateways::{Gateway, VNPAY_HOST};
 use super::power::Power;
 use super::{SimulateError, store, trouble};
 use crate::clock::{Clock, Day, Instant};
 use crate::fees::service::NewRound;
 use crate::http_out::HttpOut;
-use crate::ids::{BillId, ConnectionId, Ids, SchoolId};
+use crate::ids::{BillId, ConnectionId, Ids, RoundId, SchoolId};
 use crate::invoices::messages::Parties;
 use crate::invoices::service::{Exchange, KeyRing, Line, install_key};
 use crate::invoices::signature::{Certificate, SigningKey};
@@ -42,6 +45,8 @@ const TAX_TOKEN: &str = "simulated-tvan-token";
 const SCHOOLS: [&str; 2] = ["MN-BN", "CS-SN"];
 /// Pupils of each school: few, so that payments meet on one bill.
 const PUPILS: usize = 3;
+/// What the next round asks for.
+const NEXT_ROUND: &[(&str, &str)] = &[("NUOC", "1")];
 /// Master key of the books.
 const SEAL: [u8; 32] = [7; 32];
 const ACCOUNT_SEED: u64 = 1;
@@ -61,6 +66,11 @@ pub struct StagedSchool {
     pub secret: String,
     pub vnpay: ConnectionId,
     pub sepay: ConnectionId,
+    /// A wallet that is called, and a card gateway that takes money back.
+    pub momo: ConnectionId,
+    pub sepay_pg: ConnectionId,
+    /// A round that is planned and not yet published.
+    pub next_round: RoundId,
     pub signed_feed: bool,
 }
 
@@ -71,6 +81,13 @@ impl StagedSchool {
             ("tmn_code", &self.terminal),
             ("hash_secret", secret),
             ("pay_url", "http://vnpay/pay"),
+            (
+                "api_url",
+                &format!(
+                    "http://{VNPAY_HOST}{}/merchant_webapi/api/transaction",
+                    self.terminal
+                ),
+            ),
         ])
     }
 
@@ -114,7 +131,6 @@ pub struct Stage {
     pub seal: Arc<SealingKey>,
     /// Seals and proves journals.
     pub chain: ChainKeys,
-    pub http: HttpOut,
     /// Parsed keys are the same in every run.
     pub keys: KeyRing,
     pub exchange: Arc<Exchange>,
@@ -144,7 +160,6 @@ impl Stage {
             trust: Arc::default(),
             chain: ChainKeys::of(seal.clone()),
             seal,
-            http: http.clone(),
             keys: KeyRing::default(),
             exchange: Arc::new(Exchange {
                 first: Line {
@@ -231,9 +246,13 @@ impl Stage {
             )
             .await
             .map_err(trouble("roster"))?;
-            let staged = self.connect(app, &school).await?;
+            let mut staged = self.connect(app, &school).await?;
+            let this = round(app, &school, "Thu tháng 11/2026", files.round).await?;
+            fees::service::publish(app, &school.school_id, &this)
+                .await
+                .map_err(trouble("round"))?;
+            staged.next_round = round(app, &school, "Thu tháng 12/2026", NEXT_ROUND).await?;
             self.schools.push(staged);
-            publish(app, &school, files.round).await?;
         }
         for (school, bill_id, code, token, due) in store::open_bills(&app.db).await? {
             let place = self.schools.iter().position(|one| one.school_id == school);
@@ -282,6 +301,9 @@ impl Stage {
             secret: app.ids.token(),
             vnpay: ConnectionId::new(format!("{code}-vnpay")),
             sepay: ConnectionId::new(format!("{code}-sepay")),
+            momo: ConnectionId::new(format!("{code}-momo")),
+            sepay_pg: ConnectionId::new(format!("{code}-sepay-pg")),
+            next_round: RoundId::new(String::new()),
             signed_feed: place.is_multiple_of(2),
         };
         let new = |id: &ConnectionId, provider: &str, channel, credentials| NewConnection {
@@ -292,7 +314,7 @@ impl Stage {
             channel,
             credentials,
         };
-        let wanted = [
+        let mut wanted = vec![
             new(
                 &staged.vnpay,
                 "vnpay",
@@ -306,6 +328,26 @@ impl Stage {
                 staged.feed_fields(&staged.secret),
             ),
         ];
+        for gateway in gateways_of(place, &staged) {
+            let provider = gateway.peer.provider();
+            let channel = if provider == "momo" {
+                Channel::Wallet
+            } else {
+                Channel::Gateway
+            };
+            let base = format!("http://{}", gateway.host);
+            let mut credentials: Vec<(String, String)> = gateway
+                .peer
+                .credentials()
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+            credentials.push(("api_url".to_owned(), base.clone()));
+            if provider == "sepay_pg" {
+                credentials.push(("pay_url".to_owned(), base));
+            }
+            wanted.push(new(&gateway.connection, provider, channel, credentials));
+        }
         let (seal, ids) = (app.seal.clone(), app.ids.clone());
         app.db
             .write("simulate.connect", async move |tx: &mut Tx| {
@@ -357,6 +399,8 @@ impl Stage {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A machine that stands still for a while is no part of the story.
+            .acquire_timeout(Duration::from_secs(3_600))
             .after_connect(move |connection, _| {
                 let (committing, changing) = (power.clone(), power.clone());
                 Box::pin(async move {
@@ -420,6 +464,15 @@ impl Stage {
             });
         }
         peers
+    }
+
+    /// Gateways of one run that are called.
+    pub(super) fn gateways(&self) -> Vec<Gateway> {
+        self.schools
+            .iter()
+            .enumerate()
+            .flat_map(|(place, school)| gateways_of(place, school))
+            .collect()
     }
 
     pub(super) fn pki(&self) -> Arc<Pki> {
@@ -497,27 +550,53 @@ fn first_lines(bytes: &[u8], lines: usize) -> Vec<u8> {
     bytes[..end].to_vec()
 }
 
-async fn publish(app: &App, school: &School, items: &[(&str, &str)]) -> Result<(), SimulateError> {
+/// The wallet and the card gateway of a school, without memory of anything.
+fn gateways_of(place: usize, school: &StagedSchool) -> [Gateway; 2] {
+    let first = 1_000_000 * i64::try_from(place + 1).unwrap_or(1);
+    let wallet = Momo::new(
+        &format!("MOMO{place}"),
+        &format!("accessKey{place}"),
+        &format!("secretKeyOfTheWallet{place:012}"),
+        2_000_000_000 + first,
+    );
+    let cards = SepayPg::new(
+        &format!("SP-{place:04}"),
+        &format!("spsk_{place:016}"),
+        60_000_000 + first,
+    );
+    let gateway = |connection: &ConnectionId, name: &str, peer: Arc<dyn Peer>| Gateway {
+        connection: connection.clone(),
+        host: format!("{name}-{place}"),
+        peer,
+    };
+    [
+        gateway(&school.momo, "momo", Arc::new(wallet)),
+        gateway(&school.sepay_pg, "sepay-pg", Arc::new(cards)),
+    ]
+}
+
+async fn round(
+    app: &App,
+    school: &School,
+    name: &str,
+    items: &[(&str, &str)],
+) -> Result<RoundId, SimulateError> {
     let today = app.clock.today();
     let items = items
         .iter()
         .map(|(code, quantity)| Ok(((*code).to_owned(), quantity.parse()?)))
         .collect::<Result<Vec<_>, rust_decimal::Error>>()
         .map_err(trouble("quantity"))?;
-    let round = NewRound {
-        name: "Thu tháng 11/2026".into(),
+    let new = NewRound {
+        name: name.into(),
         school_year: "2026-2027".into(),
         charge_day: today,
         due_day: today.plus_days(14),
         items,
     };
-    let round = fees::service::create_round(app, &school.school_id, round)
+    fees::service::create_round(app, &school.school_id, new)
         .await
-        .map_err(trouble("round"))?;
-    fees::service::publish(app, &school.school_id, &round)
-        .await
-        .map_err(trouble("round"))?;
-    Ok(())
+        .map_err(trouble("round"))
 }
 
 /// Settings of a run's peers.

@@ -2,10 +2,14 @@
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::fault::Fault;
 use super::{SimulateError, trouble};
 use crate::clock::{Day, Instant};
-use crate::ids::{BillId, InvoiceId, PaymentId, ReviewId, SchoolId};
+use crate::ids::{
+    BillId, ConnectionId, InvoiceId, MoveId, PaymentId, RefundId, ReviewId, SchoolId,
+};
 use crate::invoices::InvoiceState;
+use crate::refunds::rules::State as RefundState;
 use crate::store::{Db, StoreError, Tx};
 
 pub(super) type BillRow = (SchoolId, BillId, String, String, i64);
@@ -44,6 +48,10 @@ pub(super) struct InvoiceRow {
     pub tax_code: String,
     pub school_id: SchoolId,
     pub payment_id: PaymentId,
+    /// The invoice it corrects.
+    pub related_id: Option<InvoiceId>,
+    /// Why there is a further one for the payment, or a correction.
+    pub cause: String,
     pub form: String,
     pub symbol: String,
     pub number: i64,
@@ -57,7 +65,7 @@ pub(super) struct InvoiceRow {
 /// Every invoice in the order of its series.
 pub(super) async fn invoices(db: &Db) -> Result<Vec<InvoiceRow>, StoreError> {
     db.sql(
-        "SELECT s.tax_code, i.school_id, i.payment_id, i.form, i.symbol, i.number,
+        "SELECT s.tax_code, i.school_id, i.payment_id, i.related_id, i.cause, i.form, i.symbol, i.number,
                 i.issue_day, i.total, i.state, i.authority_code, i.refusal
            FROM invoice i JOIN school s ON s.school_id = i.school_id
           ORDER BY i.school_id, i.form, i.symbol, i.number, i.invoice_id",
@@ -84,6 +92,99 @@ pub(super) async fn due(db: &Db) -> Result<Vec<(String, Instant)>, StoreError> {
     )
     .all()
     .await
+}
+
+/// When the next flow is due.
+pub(super) async fn flows_due(db: &Db) -> Result<Option<Instant>, StoreError> {
+    let (due,): (Option<Instant>,) = db
+        .sql(
+            "SELECT MIN(CASE WHEN leased_until > next_at THEN leased_until ELSE next_at END)
+               FROM provider_flow WHERE next_at IS NOT NULL",
+        )
+        .one()
+        .await?;
+    Ok(due)
+}
+
+/// A refund that a gateway was asked for.
+#[derive(sqlx::FromRow)]
+pub(super) struct OutsideRefund {
+    pub connection_id: ConnectionId,
+    pub order_ref: String,
+    pub amount: i64,
+    pub state: RefundState,
+}
+
+pub(super) async fn outside_refunds(db: &Db) -> Result<Vec<OutsideRefund>, StoreError> {
+    db.sql(
+        "SELECT f.connection_id, f.order_ref, r.amount, r.state
+           FROM refund r
+           JOIN provider_flow f ON f.school_id = r.school_id AND f.kind = 'REFUND'
+                               AND f.subject = r.refund_id
+          ORDER BY f.connection_id, f.order_ref, r.refund_id",
+    )
+    .all()
+    .await
+}
+
+/// Money that gateways took back, by provider, order and amount, as it was booked; amount 0 where a
+/// person is asked what to do.
+pub(super) async fn taken_back(db: &Db) -> Result<Vec<(String, String, i64)>, StoreError> {
+    db.sql(
+        "SELECT n.provider, n.order_ref, m.amount
+           FROM money_move m
+           JOIN provider_notice n ON n.school_id = m.school_id
+                                 AND m.request = n.provider || ':' || n.notice_key
+          WHERE m.kind = 'TAKEN_BACK' AND n.order_ref IS NOT NULL
+         UNION ALL
+         SELECT provider, order_ref, 0 FROM review_item
+          WHERE kind = 'REVERSAL' AND order_ref IS NOT NULL",
+    )
+    .all()
+    .await
+}
+
+/// Adjustments that do not say by how much documented money left: more than the movement took, or of
+/// no movement.
+pub(super) async fn misadjusted(db: &Db) -> Result<Vec<(String,)>, StoreError> {
+    db.sql(
+        "SELECT c.payment_id || '/' || c.seq || ' by ' || i.cause
+           FROM invoice_change c
+           JOIN invoice i ON i.school_id = c.school_id AND i.invoice_id = c.invoice_id
+           LEFT JOIN (SELECT school_id, move_id, payment_id, from_seq, SUM(amount) AS amount
+                        FROM money_move_part
+                       GROUP BY school_id, move_id, payment_id, from_seq) p
+                  ON p.school_id = c.school_id AND p.move_id = i.cause
+                 AND p.payment_id = c.payment_id AND p.from_seq = c.seq
+          GROUP BY c.school_id, i.cause, c.payment_id, c.seq, p.amount
+         HAVING p.amount IS NULL OR SUM(c.amount) <> -p.amount",
+    )
+    .all()
+    .await
+}
+
+/// How often what follows from money that moved is found in the books.
+pub(super) async fn consequences(db: &Db) -> Result<[(Fault, u64); 4], StoreError> {
+    let counted: (i64, i64, i64, i64) = db
+        .sql(
+            "SELECT (SELECT COUNT(*) FROM invoice WHERE related_id IS NOT NULL),
+                    (SELECT COUNT(*) FROM invoice WHERE related_id IS NULL AND cause <> ''),
+                    (SELECT COUNT(*) FROM money_move WHERE kind = 'CREDIT_USED'),
+                    (SELECT COUNT(*) FROM provider_flow f
+                       JOIN payment_attempt t ON t.school_id = f.school_id
+                                             AND t.attempt_id = f.subject
+                      WHERE f.kind = 'PAYMENT' AND f.state = 'DONE' AND f.asks > 0
+                        AND t.state = 'PAID')",
+        )
+        .one()
+        .await?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok([
+        (Fault::InvoiceAdjusted, count(counted.0)),
+        (Fault::InvoiceFurther, count(counted.1)),
+        (Fault::CreditUsed, count(counted.2)),
+        (Fault::AskedAbout, count(counted.3)),
+    ])
 }
 
 /// Payments and invoices there are.
@@ -146,6 +247,22 @@ pub(super) async fn paid_lines(db: &Db) -> Result<Vec<(SchoolId, BillId, i64, i6
     .await
 }
 
+/// Lines with money of one payment through a gateway on them.
+pub(super) async fn lines_paid_through_gateways(
+    db: &Db,
+) -> Result<Vec<(SchoolId, BillId, i64, i64)>, StoreError> {
+    db.sql(
+        "SELECT a.school_id, a.bill_id, a.line_no, a.amount - a.moved_on
+           FROM allocation a
+           JOIN payment p ON p.school_id = a.school_id AND p.payment_id = a.payment_id
+          WHERE a.target = 'BILL_LINE' AND a.moved_on < a.amount
+            AND p.channel IN ('GATEWAY', 'WALLET')
+          ORDER BY a.school_id, a.bill_id, a.line_no, a.payment_id, a.seq",
+    )
+    .all()
+    .await
+}
+
 pub(super) async fn open_reviews(db: &Db) -> Result<Vec<(SchoolId, ReviewId)>, StoreError> {
     db.sql(
         "SELECT school_id, review_id FROM review_item
@@ -163,6 +280,56 @@ pub(super) async fn moves(db: &Db) -> Result<Vec<(String, i64)>, StoreError> {
     )
     .all()
     .await
+}
+
+/// A refund that nobody knows the end of.
+#[derive(sqlx::FromRow)]
+pub(super) struct LostRefund {
+    pub school_id: SchoolId,
+    pub refund_id: RefundId,
+    pub connection_id: ConnectionId,
+    pub order_ref: String,
+    pub flow_id: String,
+    /// With our name of it at the gateway.
+    pub request: String,
+    pub since: Instant,
+}
+
+pub(super) async fn lost_refunds(db: &Db) -> Result<Vec<LostRefund>, StoreError> {
+    db.sql(
+        "SELECT r.school_id, r.refund_id, f.connection_id, f.order_ref, f.flow_id,
+                f.request, COALESCE(f.ended_at, f.sent_at, f.created_at) AS since
+           FROM refund r
+           JOIN provider_flow f ON f.school_id = r.school_id AND f.kind = 'REFUND'
+                               AND f.subject = r.refund_id
+          WHERE r.state = 'UNKNOWN' ORDER BY r.school_id, r.refund_id",
+    )
+    .all()
+    .await
+}
+
+/// An invoice that the authority refused.
+pub(super) async fn refused(db: &Db) -> Result<Option<(SchoolId, InvoiceId)>, StoreError> {
+    db.sql(
+        "SELECT school_id, invoice_id FROM invoice WHERE state = 'REFUSED'
+          ORDER BY school_id, invoice_id LIMIT 1",
+    )
+    .optional()
+    .await
+}
+
+/// Whether something waits, or may come to wait, for a person who tidies up.
+pub(super) async fn left_to_people(db: &Db) -> Result<bool, StoreError> {
+    let (left,): (i64,) = db
+        .sql(
+            "SELECT (SELECT COUNT(*) FROM invoice WHERE state <> 'CODED')
+                    + (SELECT COUNT(*) FROM job WHERE state = 'READY')
+                    + (SELECT COUNT(*) FROM refund
+                        WHERE way = 'PROVIDER' AND state NOT IN ('DONE', 'FAILED'))",
+        )
+        .one()
+        .await?;
+    Ok(left > 0)
 }
 
 // ---- broken variants ---------------------------------------------------------------------------
@@ -247,6 +414,23 @@ pub(super) async fn number_again(
     if added > 0 {
         move_numbers(tx, school, 1).await?;
     }
+    Ok(())
+}
+
+/// Forgets for which movement an invoice was adjusted.
+pub(super) async fn forget_adjustment(
+    tx: &mut Tx,
+    school: &SchoolId,
+    of: &MoveId,
+) -> Result<(), StoreError> {
+    tx.sql(
+        "UPDATE invoice SET cause = cause || '#' || number
+          WHERE school_id = $1 AND cause = $2 AND related_id IS NOT NULL",
+    )
+    .bind(school.clone())
+    .bind(of.clone())
+    .run()
+    .await?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ids::ConnectionId;
+
 /// Provider and its transaction.
 pub type Movement = (String, String);
 
@@ -18,6 +20,10 @@ pub struct Told {
     pub contradicted: BTreeMap<Movement, i64>,
     /// Other amounts that a provider properly told of a movement; a person may find them right.
     pub otherwise: BTreeMap<Movement, BTreeSet<i64>>,
+    /// What gateways took back by themselves, by connection and order.
+    pub taken_back: BTreeMap<(ConnectionId, String), i64>,
+    /// Orders of those whose notice was acknowledged.
+    pub taken_back_heard: BTreeSet<(String, String)>,
     /// Places of schools whose terminal (`true`) or account has another key since.
     pub rotated: BTreeSet<(usize, bool)>,
     /// Forms of the staff that were answered with "done".
@@ -26,4 +32,6 @@ pub struct Told {
     pub refusals: u64,
     /// Some process dated by a clock that ran ahead.
     pub clock_was_ahead: bool,
+    /// Some process went by a clock that was not right, ahead or behind.
+    pub clock_was_wrong: bool,
 }

@@ -1,13 +1,11 @@
 //! Virtual time, the queue of events, and the processes that live and die in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use hocphi_sandbox::{Notice, Peers};
+use hocphi_sandbox::Notice;
 use tokio::sync::mpsc;
 
 use super::broken::Broken;
@@ -15,7 +13,8 @@ use super::carrier::Calling;
 use super::chance::{Chance, Weather};
 use super::deliver::Delivery;
 use super::fault::{Counts, Fault};
-use super::invariants;
+use super::gateways::Providers;
+use super::invariants::{self, Truth};
 use super::node::{Outgoing, Process, Shared, Work};
 use super::office::Chore;
 use super::payers::Intent;
@@ -25,7 +24,8 @@ use super::told::Told;
 use super::{SimulateError, Story, Violation, store, trouble};
 use crate::clock::{Clock, Instant};
 use crate::ids::Ids;
-use crate::store::{Db, StoreError};
+
+pub use super::processes::{Ended, Task, Working};
 
 pub const MILLI: i64 = 1_000;
 pub const SECOND: i64 = 1_000 * MILLI;
@@ -45,6 +45,8 @@ pub enum Event {
     Pay(Intent),
     Office(Box<Chore>),
     Deliver(Box<Delivery>),
+    /// A gateway takes back what this notice told of.
+    TakeBack(Box<Notice>),
     /// A process looks for due jobs.
     Tick {
         node: usize,
@@ -62,19 +64,10 @@ pub enum Event {
     },
 }
 
-struct Node {
-    clock: Clock,
-    skew: i64,
-    process: Option<Arc<Process>>,
-}
-
-type Batch = Pin<Box<dyn Future<Output = Result<usize, StoreError>>>>;
-
-/// A batch of jobs in the middle of its work.
-pub struct Working {
-    pub node: usize,
-    pub work: Work,
-    batch: Batch,
+pub(super) struct Node {
+    pub(super) clock: Clock,
+    pub(super) skew: i64,
+    pub(super) process: Option<Arc<Process>>,
 }
 
 /// One story while it is told.
@@ -85,19 +78,19 @@ pub struct World<'s> {
     pub(super) chance: Chance,
     weather: Weather,
     storm: bool,
-    pub(super) peers: Peers,
+    pub(super) providers: Providers,
     pub(super) power: Power,
     books: Books,
-    shared: Shared<'s>,
-    outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    pub(super) shared: Shared<'s>,
+    pub(super) outgoing: mpsc::UnboundedReceiver<Outgoing>,
     truth: Arc<AtomicI64>,
     begun: i64,
     queue: BTreeMap<(i64, u64), Event>,
     queued: u64,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// Ticks that are already queued, by process and work.
-    ticks: BTreeMap<(usize, Work), i64>,
-    busy: BTreeSet<(usize, Work)>,
+    pub(super) ticks: BTreeMap<(usize, Work), i64>,
+    pub(super) busy: BTreeSet<(usize, Work)>,
     pub(super) calls: BTreeMap<u64, Calling>,
     pub(super) called: u64,
     pub(super) sent: u64,
@@ -109,7 +102,7 @@ pub struct World<'s> {
     steps: u64,
     commits: u64,
     /// Jobs may be due that nobody looks at yet.
-    overlooked: bool,
+    pub(super) overlooked: bool,
     trace: Option<Vec<String>>,
 }
 
@@ -170,7 +163,10 @@ impl<'s> World<'s> {
             chance,
             weather,
             storm: true,
-            peers,
+            providers: Providers {
+                peers,
+                gateways: stage.gateways(),
+            },
             power,
             books,
             shared,
@@ -227,12 +223,15 @@ impl<'s> World<'s> {
             violation = self.look().await?;
         }
         if violation.is_none() {
-            violation =
-                invariants::at_the_end(&self.shared.db, &self.stage.chain, &self.told, &self.peers)
-                    .await?
-                    .map(|found| self.violated(found));
+            let truth = self.truth_outside();
+            violation = invariants::at_the_end(&self.shared.db, &self.stage.chain, &truth)
+                .await?
+                .map(|found| self.violated(found));
         }
         let (payments, invoices) = store::counts(&self.shared.db).await?;
+        for (fault, times) in store::consequences(&self.shared.db).await? {
+            self.faults.add_many(fault, times);
+        }
         let story = Story {
             seed: self.seed,
             steps: self.steps,
@@ -268,6 +267,10 @@ impl<'s> World<'s> {
                 self.deliver(together).await
             }
             Event::Tick { node, work } => self.tick(node, work).await,
+            Event::TakeBack(paid) => {
+                self.take_back(&paid);
+                Ok(())
+            }
             Event::Arrive(call) => {
                 self.arrive(call);
                 Ok(())
@@ -297,11 +300,11 @@ impl<'s> World<'s> {
         self.now().div_euclid(SECOND)
     }
 
-    fn passed(&self) -> i64 {
+    pub(super) fn passed(&self) -> i64 {
         self.now() - self.begun
     }
 
-    fn set_time(&self, at: i64) {
+    pub(super) fn set_time(&self, at: i64) {
         self.truth.store(at.max(self.now()), Ordering::SeqCst);
         for node in &self.nodes {
             node.clock.set(Instant::from_micros(self.now() + node.skew));
@@ -337,9 +340,8 @@ impl<'s> World<'s> {
 
     fn turn_clock(&mut self, node: usize, skew: i64) {
         let before = self.nodes[node].skew;
-        if skew > 0 {
-            self.told.clock_was_ahead = true;
-        }
+        self.told.clock_was_ahead |= skew > 0;
+        self.told.clock_was_wrong |= skew != 0;
         match skew.cmp(&before) {
             std::cmp::Ordering::Greater => self.count(Fault::ClockForward),
             std::cmp::Ordering::Less => self.count(Fault::ClockBack),
@@ -385,177 +387,7 @@ impl<'s> World<'s> {
             }
         }
         self.report_again();
-    }
-
-    // ---- processes -----------------------------------------------------------------------------
-
-    fn start(&mut self, node: usize) {
-        if self.nodes[node].process.is_some() {
-            return;
-        }
-        self.power.revive(node);
-        let process = Process::start(&self.shared, &self.nodes[node].clock);
-        self.nodes[node].process = Some(Arc::new(process));
-    }
-
-    /// The books, read as the harness: no process acts.
-    pub(super) fn db(&self) -> &Db {
-        &self.shared.db
-    }
-
-    pub(super) fn is_up(&self, node: usize) -> bool {
-        self.nodes[node].process.is_some()
-    }
-
-    pub(super) fn process(&self, node: usize) -> Result<Arc<Process>, SimulateError> {
-        self.nodes[node]
-            .process
-            .clone()
-            .ok_or_else(|| trouble("process")("is down"))
-    }
-
-    /// The process that a new request is sent to; it may be down.
-    pub(super) fn balance(&self) -> usize {
-        self.chance.place(NODES)
-    }
-
-    /// A process has paused or finished; answers whether it lives.
-    pub(super) fn after_work(&mut self, node: usize) -> bool {
-        match self.power.pause() {
-            Some(Blow::BeforeCommit) => self.count(Fault::CrashBeforeCommit),
-            Some(Blow::AfterCommit) => self.count(Fault::CrashAfterCommit),
-            Some(Blow::Refused) => {
-                self.count(Fault::CommitRefused);
-                self.note(|| format!("node {node}: a commit was refused"));
-            }
-            None => {}
-        }
-        if !self.power.is_dead(node) && self.strikes(Fault::CrashIdle) && self.chance.percent(25) {
-            // The work is done and heard of; nothing of the process is left.
-            self.count(Fault::CrashIdle);
-            self.power.kill(node);
-            self.bury(node);
-            return true;
-        }
-        let lives = !self.power.is_dead(node);
-        if !lives {
-            self.bury(node);
-        }
-        lives
-    }
-
-    fn bury(&mut self, node: usize) {
-        self.note(|| format!("node {node} is dead"));
-        self.nodes[node].process = None;
-        self.overlooked = true;
-        for work in Work::ALL {
-            self.busy.remove(&(node, work));
-            self.ticks.remove(&(node, work));
-        }
-        for calling in self.calls.values_mut() {
-            calling.forget_caller_of(node);
-        }
-        let wait = self.chance.between(SECOND, 10 * MINUTE);
-        self.schedule(wait, Event::Restart(node));
-    }
-
-    /// What a variant writes after the commit of a notice; the real program wrote it with it.
-    pub(super) async fn late_jobs(&mut self, node: usize) -> Result<(), SimulateError> {
-        if self.broken != Some(Broken::JobsOutsideTransaction) {
-            return Ok(());
-        }
-        let armed = self.arm();
-        self.power.begin(node, armed);
-        let written = store::late_jobs(&self.shared.db, false).await;
-        let lived = self.after_work(node);
-        if written.is_err() || !lived {
-            store::late_jobs(&self.shared.db, true).await?;
-        }
-        Ok(())
-    }
-
-    // ---- jobs ----------------------------------------------------------------------------------
-
-    async fn tick(&mut self, node: usize, work: Work) -> Result<(), SimulateError> {
-        if self
-            .ticks
-            .get(&(node, work))
-            .is_some_and(|known| *known > self.now())
-        {
-            return Ok(());
-        }
-        self.ticks.remove(&(node, work));
-        if !self.is_up(node) || self.busy.contains(&(node, work)) {
-            return Ok(());
-        }
-        let process = self.process(node)?;
-        let working = Working {
-            node,
-            work,
-            batch: Box::pin(async move { process.work(work).await }),
-        };
-        self.drive(working).await
-    }
-
-    /// Lets a batch run until it ends or calls outside.
-    pub(super) async fn drive(&mut self, mut working: Working) -> Result<(), SimulateError> {
-        let (node, work) = (working.node, working.work);
-        let armed = self.arm();
-        self.power.begin(node, armed);
-        let ended = tokio::select! {
-            biased;
-            ended = &mut working.batch => Ok(ended),
-            outgoing = self.outgoing.recv() => Err(outgoing),
-        };
-        let lived = self.after_work(node);
-        match ended {
-            Ok(done) => {
-                self.busy.remove(&(node, work));
-                self.overlooked = true;
-                self.note(|| match &done {
-                    Ok(0) => String::new(),
-                    Ok(count) => format!("node {node}: {} × {count} done", work.kind()),
-                    Err(error) => format!("node {node}: {} failed: {error}", work.kind()),
-                });
-            }
-            Err(Some(outgoing)) if lived && self.is_up(node) => {
-                self.busy.insert((node, work));
-                self.place_call(working, outgoing);
-            }
-            // A dead process's call was never made.
-            Err(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Queues a look at jobs where some are due.
-    async fn wake(&mut self) -> Result<(), SimulateError> {
-        for (kind, due) in store::due(&self.shared.db).await? {
-            let Some(work) = Work::ALL.into_iter().find(|work| work.kind() == kind) else {
-                continue;
-            };
-            // Whoever is first gets it; sometimes both come.
-            let first = self.chance.place(NODES);
-            let both = self.chance.percent(20);
-            let free: Vec<usize> = (0..NODES)
-                .map(|step| (first + step) % NODES)
-                .filter(|node| self.is_up(*node) && !self.busy.contains(&(*node, work)))
-                .collect();
-            for node in free.into_iter().take(if both { NODES } else { 1 }) {
-                let due_here = due.micros() - self.nodes[node].skew;
-                let at = due_here.max(self.now()) + self.chance.between(MILLI, 250 * MILLI);
-                if self
-                    .ticks
-                    .get(&(node, work))
-                    .is_some_and(|known| *known <= at)
-                {
-                    continue;
-                }
-                self.ticks.insert((node, work), at);
-                self.schedule(at - self.now(), Event::Tick { node, work });
-            }
-        }
-        Ok(())
+        self.tidy_up();
     }
 
     // ---- looking -------------------------------------------------------------------------------
@@ -570,15 +402,17 @@ impl<'s> World<'s> {
             return Ok(None);
         }
         self.commits = commits;
-        let found = invariants::hold(
-            &self.shared.db,
-            &self.stage.chain,
-            &self.told,
-            &self.peers,
-            touched,
-        )
-        .await?;
+        let truth = self.truth_outside();
+        let found = invariants::hold(&self.shared.db, &self.stage.chain, &truth, touched).await?;
         Ok(found.map(|found| self.violated(found)))
+    }
+
+    fn truth_outside(&self) -> Truth<'_> {
+        Truth {
+            told: &self.told,
+            providers: &self.providers,
+            schools: &self.stage.schools,
+        }
     }
 
     fn violated(&self, (invariant, detail): invariants::Found) -> Violation {

@@ -368,6 +368,11 @@ impl Db {
             Self::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
+                // The log goes with its last connection; whoever flushes it lets it go as well, or the
+                // disk could not be unmounted.
+                if let Err(error) = self.flushed().await {
+                    tracing::debug!(%error, "the log of a closed database is not flushed");
+                }
             }
             Self::Postgres(pool) => pool.close().await,
         }

@@ -120,7 +120,6 @@ async fn read_only_disk(told: &Told) -> Result<Report> {
         )?;
     }
     scene.nodes[0].kill()?;
-    // A mount that is busy for a moment longer would be a failure of the test alone.
     disk.unmount()?;
     let Some(_repaired) = Disk::mount(&told.folder, &arguments)? else {
         anyhow::bail!("the disk cannot be mounted again");

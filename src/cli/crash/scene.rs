@@ -20,6 +20,9 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Until every invoice is coded: a killed node's jobs are another's after a minute.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Until a disk is no longer busy.
+const UNMOUNT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Gateways under load.
 pub struct Scene {
     pub load: Load,
@@ -154,8 +157,17 @@ impl Disk {
         )
     }
 
+    /// What a killed process had open is let go a moment after its end.
     pub fn unmount(&self) -> Result<()> {
-        crate::cli::bench::cluster::run(std::process::Command::new("umount").arg(&self.0))
+        let begun = Instant::now();
+        loop {
+            let tried =
+                crate::cli::bench::cluster::run(std::process::Command::new("umount").arg(&self.0));
+            if tried.is_ok() || begun.elapsed() > UNMOUNT_TIMEOUT {
+                return tried;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

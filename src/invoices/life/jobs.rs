@@ -1,8 +1,9 @@
 //! Handlers of the jobs `invoice.sign`, `invoice.refunded` and `invoice.allocated`.
 
 use super::movements::{Documented, allocated, refunded};
+use super::store;
 use crate::App;
-use crate::ids::{InvoiceId, MoveId};
+use crate::ids::{InvoiceId, MoveId, SchoolId};
 use crate::invoices::jobs::failed;
 use crate::invoices::service::{KeyRing, kinds, sign_numbered};
 use crate::jobs::{Handler, Job, Outcome};
@@ -10,6 +11,8 @@ use crate::payments::{INVOICE_ALLOCATED, INVOICE_REFUNDED};
 
 /// How soon something is looked at again that goes on by itself.
 const LOOK_MILLIS: i64 = 2_000;
+/// What has waited long is looked at more rarely: after an eighth of its age, and no later than this.
+const LOOK_MILLIS_MAX: i64 = 600_000;
 /// And what waits for a person.
 const LOOK_AT_STUCK_MILLIS: i64 = 60_000;
 
@@ -63,7 +66,7 @@ impl Handler for RefundedHandler {
             outcomes.push(match done {
                 Ok(Documented::Done(_)) => Outcome::Done,
                 Ok(Documented::NotYet) => Outcome::NotYet {
-                    millis: LOOK_MILLIS,
+                    millis: self.pause(&job.school_id, &of, LOOK_MILLIS).await,
                 },
                 Ok(Documented::Stuck(problem)) => {
                     tracing::warn!(
@@ -71,13 +74,27 @@ impl Handler for RefundedHandler {
                         "a movement waits for a person before it is documented"
                     );
                     Outcome::NotYet {
-                        millis: LOOK_AT_STUCK_MILLIS,
+                        millis: self.pause(&job.school_id, &of, LOOK_AT_STUCK_MILLIS).await,
                     }
                 }
                 Err(error) => failed(&error),
             });
         }
         outcomes
+    }
+}
+
+impl RefundedHandler {
+    /// How long to leave a movement alone: `least` at first.
+    async fn pause(&self, school: &SchoolId, of: &MoveId, least: i64) -> i64 {
+        match store::made_at(&self.app.db, school, of).await {
+            Ok(Some(made_at)) => {
+                let age = (self.app.clock.now().micros() - made_at.micros()) / 1_000;
+                (age / 8).clamp(least, LOOK_MILLIS_MAX)
+            }
+            // It is looked at again all the same.
+            Ok(None) | Err(_) => least,
+        }
     }
 }
 

@@ -362,6 +362,21 @@ pub async fn still_documenting(
     Ok(waiting > 0)
 }
 
+/// When a movement was made.
+pub(super) async fn made_at(
+    db: &Db,
+    school: &SchoolId,
+    of: &MoveId,
+) -> Result<Option<Instant>, StoreError> {
+    let found: Option<(Instant,)> = db
+        .sql("SELECT made_at FROM money_move WHERE school_id = $1 AND move_id = $2")
+        .bind(school.clone())
+        .bind(of.clone())
+        .optional()
+        .await?;
+    Ok(found.map(|(at,)| at))
+}
+
 /// Whether the family still owes what a refund paid back; nothing for a movement without a refund.
 pub async fn refund_charge(
     db: &Db,

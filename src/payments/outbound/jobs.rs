@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::service::{self, LEASE_SECONDS};
-use super::store;
+use super::store::{self, FlowRow};
 use crate::App;
 use crate::store::{StoreError, Tx};
 
@@ -31,21 +31,28 @@ pub fn spawn(app: App, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
     })
 }
 
+/// Takes what is due, so that no other node steps it on.
+///
+/// # Errors
+/// [`StoreError`] when flows cannot be claimed.
+pub async fn claim_due(app: &App) -> Result<Vec<FlowRow>, StoreError> {
+    let now = app.clock.now();
+    if !store::any_due(&app.db, now).await? {
+        return Ok(Vec::new());
+    }
+    app.db
+        .write("outbound.claim", async move |tx: &mut Tx| {
+            store::claim(tx, now, now.plus_seconds(LEASE_SECONDS), BATCH_MAX).await
+        })
+        .await
+}
+
 /// Steps one batch of due flows on; answers how many there were.
 ///
 /// # Errors
 /// [`StoreError`] when flows cannot be claimed.
 pub async fn run_due(app: &App) -> Result<usize, StoreError> {
-    let now = app.clock.now();
-    if !store::any_due(&app.db, now).await? {
-        return Ok(0);
-    }
-    let claimed = app
-        .db
-        .write("outbound.claim", async move |tx: &mut Tx| {
-            store::claim(tx, now, now.plus_seconds(LEASE_SECONDS), BATCH_MAX).await
-        })
-        .await?;
+    let claimed = claim_due(app).await?;
     let count = claimed.len();
     let mut tasks = JoinSet::new();
     for row in claimed {

@@ -4,7 +4,10 @@
 //! question finds goes through the posting desk like a notice, so that a payment found by asking and
 //! told later is posted once.
 
+pub mod call;
+mod found;
 pub mod jobs;
+pub mod request;
 pub mod rules;
 #[cfg(test)]
 mod rules_tests;

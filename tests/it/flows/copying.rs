@@ -30,7 +30,7 @@ fn tables(said: &Said) -> Vec<(String, u64, String)> {
 }
 
 async fn holds(database: &str) -> (i64, i64, i64) {
-    let db = Db::open_existing(database).await.expect("a database");
+    let db = Db::open_reader(database).await.expect("a database");
     let counts = db
         .sql(
             "SELECT (SELECT COUNT(*) FROM pupil), (SELECT COUNT(*) FROM payment),
@@ -41,6 +41,23 @@ async fn holds(database: &str) -> (i64, i64, i64) {
         .expect("counts");
     db.close().await;
     counts
+}
+
+async fn takes_no_writes(database: &str) {
+    let db = Db::open_existing(database).await.expect("a database");
+    db.write("test.read_only", async |tx: &mut Tx| {
+        tx.sql(
+            "DO $$ BEGIN
+                 EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',
+                                current_database());
+             END $$",
+        )
+        .run()
+        .await
+    })
+    .await
+    .expect("whoever owns the database can do that");
+    db.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +81,8 @@ async fn a_province_moves_to_postgresql_and_back_and_is_the_same_to_the_byte() {
         found.expect("a table").1
     };
     assert!(rows("payment") >= 55 && rows("invoice") > 30 && rows("journal_entry") >= 55);
+    // A source is not written to: a standby takes no writes either.
+    takes_no_writes(&server).await;
     let again = tables(&copy(&server, &back).await);
     assert_eq!(there, again);
     assert_eq!(holds(&home).await, holds(&back).await);
@@ -76,6 +95,11 @@ async fn a_province_moves_to_postgresql_and_back_and_is_the_same_to_the_byte() {
     let said = copy(&home, &back).await;
     assert_eq!(said.code, Some(1), "{}", said.out);
     assert!(said.err.contains("đã có dữ liệu"), "{}", said.err);
+    // What cannot be written to says so, once.
+    let said = copy(&home, &server).await;
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    let times = said.err.matches("read-only transaction").count();
+    assert_eq!(times, 1, "{}", said.err);
 
     // A target that changes what it is given is found out, and nothing stays in it.
     let db = Db::open(&spoilt).await.expect("a database");

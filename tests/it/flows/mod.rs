@@ -3,3 +3,4 @@
 mod copying;
 mod crash;
 mod headless_demo;
+mod master_key;
