@@ -71,7 +71,7 @@ impl Search<'_, '_> {
         use Encoding::{AsReceived, Form, None as Plain, Percent};
         for encoding in [AsReceived, Form, Percent, Plain] {
             for empties in [Empties::Keep, Empties::Drop] {
-                let alternative = Alternative { encoding, empties };
+                let alternative = Alternative::new(encoding, empties);
                 let text = self.text(plan, alternative)?;
                 if self.fits(plan, &text) {
                     let kind = if empties == documented.empties {

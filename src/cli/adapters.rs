@@ -63,6 +63,9 @@ enum Command {
         /// Header of the message, such as `X-SePay-Timestamp: 1788578130`.
         #[arg(long = "header", value_name = "NAME: VALUE")]
         headers: Vec<String>,
+        /// When the message came, unix seconds; now when left out. For signatures that grow stale.
+        #[arg(long, value_name = "SECONDS")]
+        at: Option<i64>,
         /// File with the text the other side says it signed, to find the first difference.
         #[arg(long, value_name = "FILE")]
         signed: Option<PathBuf>,
@@ -88,23 +91,25 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             flow,
             credentials,
             headers,
+            at,
             signed,
         } => {
             let adapter = find(&registry, name)?;
             let flow = match flow {
-                Some(code) => {
-                    Flow::from_code(code).with_context(|| format!("there is no flow {code}"))?
-                }
+                Some(code) => Flow::from_code(code).with_context(|| {
+                    let known = Flow::ALL.map(Flow::code).join(", ");
+                    format!("there is no flow {code}; there are {known}")
+                })?,
                 None => adapter.profile().capability.notice,
             };
             let signed = signed.as_deref().map(read_file).transpose()?;
-            explain::explain(
-                adapter.as_ref(),
-                flow,
-                credentials.as_deref(),
+            let asked = explain::Asked {
+                credentials: credentials.as_deref(),
                 headers,
-                signed.as_deref(),
-            )
+                at: *at,
+                signed: signed.as_deref(),
+            };
+            explain::explain(adapter.as_ref(), flow, &asked)
         }
     }
 }
@@ -123,6 +128,7 @@ fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
             (capability.checkout, "checkout"),
             (capability.query, "query"),
             (capability.refund != RefundSupport::None, "refund"),
+            (profile.list.is_some(), "list"),
             (capability.token, "token"),
             (capability.inquiry, "bill inquiry"),
         ] {

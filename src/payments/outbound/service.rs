@@ -383,6 +383,33 @@ pub(in crate::payments) enum Observed {
     Not(Seen, String),
 }
 
+/// Sends a call through the circuit of its connection.
+///
+/// # Errors
+/// [`Fault`] when no reply came.
+pub(in crate::payments) async fn reach(
+    app: &App,
+    connection: &Connection,
+    message: Message,
+    call: &Call,
+) -> Result<Reply, Fault> {
+    let seconds = u64::from(connection.adapter.profile().schedule.reply);
+    let deadline = Duration::from_secs(seconds.clamp(1, DEADLINE_SECONDS_MAX));
+    let (id, now) = (connection.connection_id.as_str(), app.clock.now());
+    let sent = app
+        .http
+        .send_through(id, call, deadline, now, chance(app))
+        .await;
+    sent.inspect_err(|fault| {
+        tracing::warn!(
+            connection.id = id,
+            call = message.code(),
+            problem = fault.message,
+            "a provider was not reached"
+        );
+    })
+}
+
 /// Sends a call that was built and reads its reply, outside any transaction.
 pub(in crate::payments) async fn carry(
     app: &App,
@@ -394,25 +421,9 @@ pub(in crate::payments) async fn carry(
         Ok(call) => call,
         Err(fault) => return Observed::Not(Seen::Unbuildable, fault.message),
     };
-    let seconds = u64::from(connection.adapter.profile().schedule.reply);
-    let deadline = Duration::from_secs(seconds.clamp(1, DEADLINE_SECONDS_MAX));
-    let sent = app
-        .http
-        .send_through(
-            connection.connection_id.as_str(),
-            &call,
-            deadline,
-            app.clock.now(),
-            chance(app),
-        )
-        .await;
-    let reply = match sent {
+    let reply = match reach(app, connection, message, &call).await {
         Ok(reply) => reply,
         Err(fault) => {
-            tracing::warn!(
-                connection.id = %connection.connection_id, call = message.code(),
-                problem = fault.message, "a provider was not reached"
-            );
             let seen = match fault.retry {
                 Retry::Safe => Seen::NotSent,
                 Retry::Never => Seen::Unbuildable,
@@ -640,11 +651,11 @@ async fn save(app: &App, mut row: FlowRow) -> Result<Option<FlowRow>, FlowError>
     Ok(saved.then_some(row))
 }
 
-fn shortened(problem: String) -> String {
+pub(in crate::payments) fn shortened(problem: String) -> String {
     problem.chars().take(PROBLEM_CHARACTERS_MAX).collect()
 }
 
 /// 0 to 999, to spread pauses.
-fn chance(app: &App) -> i64 {
+pub(in crate::payments) fn chance(app: &App) -> i64 {
     i64::try_from(app.ids.below(1_000)).unwrap_or(0)
 }
