@@ -77,6 +77,7 @@ fn one(adapter: &dyn Adapter, flow: Flow, inbound: &Inbound, credentials: &Crede
         body: inbound.body.clone(),
     };
     let _any = adapter.read_reply(flow, &reply, credentials);
+    let _any = adapter.read_list(&reply, credentials);
 }
 
 const HEADERS: [&str; 8] = [
@@ -92,7 +93,7 @@ const HEADERS: [&str; 8] = [
 
 /// One secret for every name a recipe uses, of no message in any corpus.
 fn credentials() -> Credentials {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 23] = [
         "hash_secret",
         "secret_key",
         "access_key",
@@ -113,6 +114,9 @@ fn credentials() -> Credentials {
         "access_code",
         "token_key",
         "client_id",
+        "oauth_client_id",
+        "oauth_client_secret",
+        "api_token",
     ];
     NAMES
         .into_iter()
@@ -200,6 +204,7 @@ mod tests {
             include_str!("../ninepay/adapter.toml"),
             include_str!("../bank_vietinbank/adapter.toml"),
             include_str!("../casso/adapter.toml"),
+            include_str!("../sepay/adapter.toml"),
         ];
         let started = Instant::now();
         let mut state = 0xD1B5_4A32_D192_ED03;

@@ -1,6 +1,6 @@
 //! Replies to requests of ours.
 
-use super::fields::malformed;
+use super::fields::{REPLY, malformed};
 use super::memo::Patterns;
 use super::message::{Message, Store};
 use super::plan::{Duplicates, ReplyPlan};
@@ -192,7 +192,7 @@ pub(super) fn inbound_of(reply: &Reply) -> Inbound {
     headers.retain(|(name, _)| name != STATUS_HEADER);
     headers.push((STATUS_HEADER.to_owned(), reply.status.to_string()));
     Inbound {
-        method: "RESPONSE".to_owned(),
+        method: REPLY.to_owned(),
         headers,
         body: reply.body.clone(),
         ..Inbound::default()
