@@ -51,7 +51,7 @@ pub(crate) const RECIPE_BYTES_MAX: usize = 256 * 1024;
 
 /// A mistake in a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {reason}")]
+#[error("{}: {reason}", match line { 0 => file.clone(), line => format!("{file}:{line}") })]
 pub struct RecipeFault {
     pub file: String,
     /// From 1; 0 when the file could not be read at all.
@@ -156,7 +156,12 @@ impl Recipe {
             proof::explain(&plan.proofs, &message, means),
             &mut inspection,
         );
-        if inspection.given.is_some()
+        // What is right and only late, say, needs no search for a mistake.
+        let differs = match (&inspection.given, &inspection.signature) {
+            (Some(given), Some(right)) => !given.eq_ignore_ascii_case(right),
+            (given, _) => given.is_some(),
+        };
+        if differs
             && let Some(signature) = proof::signature_in_use(&plan.proofs, &message, secrets)
             && proof::check(&plan.proofs, &message, means).is_err()
         {

@@ -194,11 +194,11 @@ fn hints(
         ),
         Reason::BadSignature | Reason::BadCredentials | Reason::MissingCredentials => {
             let secrets = adapter.profile().credentials.iter();
-            let missing: Vec<_> = secrets
-                .filter(|spec| spec.kind.is_secret() && credentials.get(&spec.name).is_none())
+            let secrets = secrets.filter(|spec| spec.kind.is_secret());
+            let (given, missing): (Vec<_>, Vec<_>) = secrets
                 .map(|spec| spec.name.as_str())
-                .collect();
-            if inspection.signature.is_none() && !missing.is_empty() {
+                .partition(|name| credentials.get(name).is_some());
+            if inspection.signature.is_none() && given.is_empty() && !missing.is_empty() {
                 return writeln!(
                     out,
                     "Gợi ý: chưa có khóa dùng được; đưa thông tin kết nối bằng --credentials FILE.json (khóa của {}: {}).",
@@ -209,7 +209,8 @@ fn hints(
             if inspection.signature.is_none() {
                 return writeln!(
                     out,
-                    "Gợi ý: khóa tĩnh không khớp hoặc không có; kiểm tra tiêu đề HTTP (--header) và khóa trong --credentials."
+                    "Gợi ý: thông điệp không mang chữ ký hay khóa nào khớp với {}; nếu nó nằm ở tiêu đề HTTP, thêm --header 'TÊN: GIÁ TRỊ'.",
+                    given.join(", ")
                 );
             }
             writeln!(
