@@ -122,10 +122,6 @@ pub(super) struct RoutePlan {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a handful a provider, made once at load"
-)]
 pub(super) enum ProofPlan {
     Signature {
         signature: SignaturePlan,
