@@ -111,7 +111,11 @@ impl Registry {
                 continue;
             };
             let file = folder.join("adapter.toml");
+            if name.starts_with('.') {
+                continue;
+            }
             if !file.exists() {
+                registry.fault(&folder, "there is no adapter.toml in it".to_owned());
                 continue;
             }
             registry.entries.remove(&name);
@@ -180,8 +184,17 @@ impl Registry {
     fn add(&mut self, folder: &str, file: &str, text: &str, origin: Origin) {
         match Recipe::compile(file, text) {
             Ok(recipe) if recipe.name() != folder => {
-                let reason = format!("the name {} is not that of the folder", recipe.name());
-                self.fault(Path::new(file), reason);
+                let line = text
+                    .lines()
+                    .position(|line| line.trim_start().starts_with("name"));
+                self.faults.push(RecipeFault {
+                    file: file.to_owned(),
+                    line: line.map_or(1, |line| line + 1),
+                    reason: format!(
+                        "the name {} is not that of the folder; write name = \"{folder}\" or rename the folder",
+                        recipe.name()
+                    ),
+                });
             }
             Ok(recipe) => {
                 let entry = Entry {
@@ -263,14 +276,23 @@ mod tests {
                 ("misnamed", VNPAY),
             ],
         );
+        fs::create_dir_all(folder.0.join("empty")).unwrap();
+        fs::create_dir_all(folder.0.join(".git")).unwrap();
         let registry = Registry::load(&folder.0);
         let names: Vec<_> = registry.entries().map(|(name, _)| name).collect();
         assert!(names.contains(&"vnpay") && names.contains(&"vnpay_b"));
         assert!(!names.contains(&"sepay"), "{names:?}");
         let faults: Vec<_> = registry.faults().iter().map(ToString::to_string).collect();
-        assert_eq!(faults.len(), 2, "{faults:?}");
-        assert!(faults[0].contains("misnamed/adapter.toml"), "{faults:?}");
-        assert!(faults[1].contains("sepay/adapter.toml:2:"), "{faults:?}");
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert!(
+            faults[0].contains("/empty: there is no adapter.toml"),
+            "{faults:?}"
+        );
+        assert!(
+            faults[1].contains("misnamed/adapter.toml:4: the name vnpay"),
+            "{faults:?}"
+        );
+        assert!(faults[2].contains("sepay/adapter.toml:2:"), "{faults:?}");
         let absent = Registry::load(&folder.0.join("absent"));
         assert_eq!(absent.entries().count(), SHIPPED.len());
         assert_eq!(absent.faults().len(), 1);

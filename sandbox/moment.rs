@@ -44,6 +44,15 @@ pub(crate) fn shown(unix: i64) -> String {
     write(unix, SHOWN)
 }
 
+/// Reads `YYYY-MM-DD hh:mm:ss`, or the begin of a day.
+pub(crate) fn read_spaced(text: &str) -> Option<i64> {
+    let at = match PrimitiveDateTime::parse(text, SPACED) {
+        Ok(at) => at,
+        Err(_) => read_day(text)?.midnight(),
+    };
+    Some(at.assume_offset(offset!(+7)).unix_timestamp())
+}
+
 /// The calendar day in Vietnam.
 pub(crate) fn day(unix: i64) -> Date {
     local(unix).date()

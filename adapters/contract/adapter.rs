@@ -2,8 +2,8 @@
 
 use super::{
     Ack, Call, Checkout, Credentials, Errand, Fault, Flow, Inbound, Inquiry, InquiryAnswer,
-    Notices, Observation, Order, Outcome, Profile, Received, Rejection, Reply, Status, Verified,
-    Vnd,
+    ListQuestion, Listing, Notices, Observation, Order, Outcome, Profile, Received, Rejection,
+    Reply, Status, Verified, Vnd,
 };
 
 /// What a message would have had to look like; for `adapters explain`, tests and support. Nothing
@@ -193,6 +193,18 @@ pub trait Adapter: Send + Sync {
         reply: &Reply,
         credentials: &Credentials,
     ) -> Result<Verified<Observation>, Rejection>;
+
+    /// Asks for a part of the provider's list of movements.
+    ///
+    /// # Errors
+    /// [`Fault`] when the provider has no list or a credential is missing.
+    fn list(&self, question: &ListQuestion<'_>, credentials: &Credentials) -> Result<Call, Fault>;
+
+    /// Reads the reply to [`list`](Self::list).
+    ///
+    /// # Errors
+    /// [`Rejection`] when the reply is not the provider's or cannot be read.
+    fn read_list(&self, reply: &Reply, credentials: &Credentials) -> Result<Listing, Rejection>;
 
     /// Signs a request of ours from the provider's own field names, in their order; for vectors and
     /// for requests no order stands behind.

@@ -34,6 +34,8 @@ pub enum Flow {
     Confirm,
     /// Our request to end an order nobody has paid.
     Cancel,
+    /// Our question for the movements of an account, whose notices may have been lost.
+    List,
     /// Replies to the requests above.
     CreateResponse,
     QueryResponse,
@@ -41,10 +43,11 @@ pub enum Flow {
     QueryRefundResponse,
     ConfirmResponse,
     CancelResponse,
+    ListResponse,
 }
 
 impl Flow {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Ipn,
         Self::Return,
         Self::Webhook,
@@ -59,12 +62,14 @@ impl Flow {
         Self::QueryRefund,
         Self::Confirm,
         Self::Cancel,
+        Self::List,
         Self::CreateResponse,
         Self::QueryResponse,
         Self::RefundResponse,
         Self::QueryRefundResponse,
         Self::ConfirmResponse,
         Self::CancelResponse,
+        Self::ListResponse,
     ];
 
     /// The stable code, as in recipes, vector files and on the command line.
@@ -84,12 +89,14 @@ impl Flow {
             Self::QueryRefund => "query_refund",
             Self::Confirm => "confirm",
             Self::Cancel => "cancel",
+            Self::List => "list",
             Self::CreateResponse => "create_response",
             Self::QueryResponse => "query_response",
             Self::RefundResponse => "refund_response",
             Self::QueryRefundResponse => "query_refund_response",
             Self::ConfirmResponse => "confirm_response",
             Self::CancelResponse => "cancel_response",
+            Self::ListResponse => "list_response",
         }
     }
 
@@ -126,6 +133,7 @@ impl Flow {
             Self::QueryRefund => Some(Self::QueryRefundResponse),
             Self::Confirm => Some(Self::ConfirmResponse),
             Self::Cancel => Some(Self::CancelResponse),
+            Self::List => Some(Self::ListResponse),
             _ => None,
         }
     }

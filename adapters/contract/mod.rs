@@ -24,6 +24,8 @@
 //! [`Adapter::read_reply`] turns its reply into a verified [`Observation`]. A reply that cannot be
 //! believed or read is a [`Rejection`] and proves nothing: the state stays unknown and is asked about
 //! before anything is repeated.
+//! [`Adapter::list`] asks for movements whose notices may have been lost; [`Adapter::read_list`] gives them
+//! as notices, under the numbers those would have borne.
 //!
 //! **Secrets.** [`Credentials`] keep for each name the secret in use and, while they are being
 //! exchanged, the one before: signatures of ours use the first, messages may be proven by any.
@@ -34,6 +36,7 @@ mod credentials;
 mod decide;
 mod flow;
 mod inquiry;
+mod listing;
 mod money;
 mod notice;
 mod outbound;
@@ -47,6 +50,7 @@ pub use credentials::{Credentials, Secret};
 pub use decide::{Decision, OrderState, OrderView, Settlement, decide};
 pub use flow::Flow;
 pub use inquiry::{Debtor, Inquiry, InquiryAnswer, OpenBill};
+pub use listing::{ListPlan, ListQuestion, ListRow, Listing, Paging};
 pub use money::Vnd;
 pub use notice::{Inbound, Notice, Notices, Reason, Rejection, Status, Verified};
 pub use outbound::{

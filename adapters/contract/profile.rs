@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, Flow, Settlement};
+use super::{Credentials, Flow, ListPlan, Settlement};
 
 /// Everything about a provider that is not a message.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Profile {
     pub credentials: Vec<CredentialSpec>,
     pub order_ref: OrderRefForm,
     pub schedule: Schedule,
+    /// How movements are found whose notices never came; none where the provider has no list.
+    pub list: Option<ListPlan>,
     pub addresses: Addresses,
 }
 

@@ -5,10 +5,12 @@ import json
 import pathlib
 
 here = pathlib.Path(__file__).parent
+place = -1  # of the provider, in order of names, as the target counts them
 for folder in sorted(here.parent.iterdir()):
     recipe, vectors = folder / "adapter.toml", folder / "vectors.json"
     if not recipe.exists():
         continue
+    place += 1
     out = here / "corpus" / "recipe"
     out.mkdir(parents=True, exist_ok=True)
     (out / folder.name).write_bytes(recipe.read_bytes())
@@ -19,4 +21,4 @@ for folder in sorted(here.parent.iterdir()):
             text = vector["request"].get(member)
             if isinstance(text, str) and text:
                 name = f"{folder.name}-{vector['name']}-{member}"
-                (out / name).write_bytes(b"\0\0" + text.encode())
+                (out / name).write_bytes(bytes([place, 0, 0]) + text.encode())

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::Difference;
+use super::play::Conclusion;
 use super::vector::{AckSpec, Matching, Vector};
-use super::{Conclusion, Difference};
 use crate::contract::{Ack, Claimed, Credentials, Inspection, Status, Vnd};
 
 #[derive(Default)]

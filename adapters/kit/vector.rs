@@ -15,12 +15,12 @@ pub enum VectorFileError {
     NotAList,
     #[error("the list holds no vector")]
     Empty,
-    #[error("vector {number} ({name}): {source}")]
+    #[error("vector {number} ({name}): {reason}")]
     Vector {
         /// From 1.
         number: usize,
         name: String,
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
 }
 
@@ -163,10 +163,10 @@ pub fn read(text: &str) -> Result<Vec<Vector>, VectorFileError> {
                 .and_then(Value::as_str)
                 .unwrap_or("no name")
                 .to_owned();
-            Vector::deserialize(item).map_err(|source| VectorFileError::Vector {
+            Vector::deserialize(item).map_err(|reason| VectorFileError::Vector {
                 number: index + 1,
                 name,
-                source,
+                reason,
             })
         })
         .collect()

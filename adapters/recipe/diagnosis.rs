@@ -70,8 +70,12 @@ impl Search<'_, '_> {
     fn dialects(&self, plan: &SignaturePlan, documented: Alternative) -> Option<Mistake> {
         use Encoding::{AsReceived, Form, None as Plain, Percent};
         for encoding in [AsReceived, Form, Percent, Plain] {
-            for empties in [Empties::Keep, Empties::Drop] {
-                let alternative = Alternative { encoding, empties };
+            let other = match documented.empties {
+                Empties::Keep => Empties::Drop,
+                Empties::Drop => Empties::Keep,
+            };
+            for empties in [documented.empties, other] {
+                let alternative = Alternative::new(encoding, empties);
                 let text = self.text(plan, alternative)?;
                 if self.fits(plan, &text) {
                     let kind = if empties == documented.empties {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 /// Decodes a form value as far as it can be decoded: a broken escape stays as it is, as every
 /// mainstream server does before it signs. Signatures are compared over this form.
 pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
@@ -51,18 +53,47 @@ pub(super) fn decode_lossy(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How a space is written; everything but letters, digits, `-`, `_` and `.` becomes `%XX`.
+/// How a space is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
     Plus,
     Percent,
 }
 
-pub(super) fn encode(bytes: &[u8], space: Space, out: &mut Vec<u8>) {
+/// Signs that some libraries leave as they are and others escape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    const ALL: [u8; 6] = *b"*!()'~";
+
+    fn contains(self, byte: u8) -> bool {
+        let place = Self::ALL.iter().position(|mark| *mark == byte);
+        place.is_some_and(|place| self.0 & (1 << place) != 0)
+    }
+}
+
+impl TryFrom<String> for Marks {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut marks = 0;
+        for byte in text.bytes() {
+            let place = Self::ALL.iter().position(|mark| *mark == byte);
+            marks |= 1 << place.ok_or("unescaped holds some of * ! ( ) ' ~")?;
+        }
+        Ok(Self(marks))
+    }
+}
+
+/// Everything but letters, digits, `-`, `_`, `.` and the marks becomes `%XX`.
+pub(super) fn encode(bytes: &[u8], space: Space, unescaped: Marks, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte),
+            mark if unescaped.contains(mark) => out.push(mark),
             b' ' if space == Space::Plus => out.push(b'+'),
             _ => out.extend_from_slice(&[
                 b'%',
@@ -70,6 +101,20 @@ pub(super) fn encode(bytes: &[u8], space: Space, out: &mut Vec<u8>) {
                 HEX[usize::from(byte & 15)],
             ]),
         }
+    }
+}
+
+/// The same text with the letters of its escapes changed and nothing else.
+pub(super) fn with_letters(text: &str, letter: impl Fn(&u8) -> u8, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        out.push(byte);
+        if byte == b'%' && escaped(bytes, at).is_some() {
+            out.extend(bytes[at + 1..at + 3].iter().map(&letter));
+            at += 2;
+        }
+        at += 1;
     }
 }
 
@@ -102,7 +147,7 @@ mod tests {
         fn whatever_is_encoded_is_decoded_to_itself(text in any::<String>()) {
             for space in [Space::Plus, Space::Percent] {
                 let mut out = Vec::new();
-                encode(text.as_bytes(), space, &mut out);
+                encode(text.as_bytes(), space, Marks::default(), &mut out);
                 let out = String::from_utf8(out).unwrap();
                 let decoded = decode_strict(&out);
                 prop_assert_eq!(decoded.as_deref(), Some(text.as_str()));

@@ -11,8 +11,12 @@ use crate::contract::{Inbound, Reason, Rejection};
 
 /// A message of more fields is an attack: the richest provider has about forty.
 const FIELDS_MAX: usize = 200;
-/// Longest query or body that is looked into.
+/// Longest query or body of a caller that is looked into.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The same for what an address we called answers: a page of its list.
+const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Stands where the method of a reply would.
+pub(super) const REPLY: &str = "RESPONSE";
 
 /// How the value of a field is written.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +110,7 @@ impl<'a> Fields<'a> {
         match source {
             Source::None => Ok(Self::default()),
             Source::Query => Self::form(&inbound.query),
-            Source::Json => Self::json(text_of(&inbound.body)?),
+            Source::Json => Self::json(text_of(inbound)?),
             Source::Form => Self::form_body(&inbound.body),
             Source::QueryOrForm if inbound.body.is_empty() => Self::form(&inbound.query),
             Source::QueryOrForm => Self::form_body(&inbound.body),
@@ -119,7 +123,7 @@ impl<'a> Fields<'a> {
                 if form {
                     Self::form_body(&inbound.body)
                 } else {
-                    Self::json(text_of(&inbound.body)?)
+                    Self::json(text_of(inbound)?)
                 }
             }
         }
@@ -164,9 +168,6 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::Malformed`] when the text is none.
     pub(super) fn json(text: &'a str) -> Result<Self, Rejection> {
-        if text.len() > MESSAGE_BYTES_MAX {
-            return Err(malformed("the message is too long"));
-        }
         let Members(members) = serde_json::from_str(text)
             .map_err(|error| malformed(format!("not a JSON object: {error}")))?;
         if members.len() > FIELDS_MAX {
@@ -225,8 +226,17 @@ pub(super) fn malformed(detail: impl Into<String>) -> Rejection {
     Rejection::new(Reason::Malformed, detail)
 }
 
-fn text_of(body: &[u8]) -> Result<&str, Rejection> {
-    let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
+fn text_of(inbound: &Inbound) -> Result<&str, Rejection> {
+    let bytes_max = if inbound.method == REPLY {
+        REPLY_BYTES_MAX
+    } else {
+        MESSAGE_BYTES_MAX
+    };
+    if inbound.body.len() > bytes_max {
+        return Err(malformed("the message is too long"));
+    }
+    let text =
+        std::str::from_utf8(&inbound.body).map_err(|_| malformed("the body is not UTF-8"))?;
     // A byte order mark is no part of JSON, but some hosts send one.
     Ok(text.trim_start_matches('\u{feff}'))
 }

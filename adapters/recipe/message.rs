@@ -14,8 +14,8 @@ use crate::contract::{Inbound, Rejection};
 
 /// Objects inside objects that a recipe may name.
 pub(super) const LEVELS_MAX: usize = 8;
-/// Items of a batch; more are an attack.
-const ITEMS_MAX: usize = 1_000;
+/// Items of a list; more are an attack.
+pub(super) const ITEMS_MAX: usize = 1_000;
 
 /// Texts that were decoded from a message and live as long as it is read.
 #[derive(Default)]
@@ -27,6 +27,14 @@ pub(super) struct Store {
 pub(super) struct Message<'a> {
     pub(super) inbound: &'a Inbound,
     levels: Vec<Fields<'a>>,
+}
+
+/// An element of a list.
+pub(super) struct Item<'a> {
+    /// As it stands in the message.
+    pub(super) text: &'a str,
+    /// A message whose list level is this element.
+    pub(super) message: Result<Message<'a>, Rejection>,
 }
 
 impl<'a> Message<'a> {
@@ -129,7 +137,7 @@ impl<'a> Message<'a> {
         Fields::json(cell.get_or_init(|| decoded))
     }
 
-    /// The elements of a list level, each as a message whose list level is that element.
+    /// The elements of a list level.
     ///
     /// # Errors
     /// [`Rejection`] when there is no list.
@@ -137,7 +145,7 @@ impl<'a> Message<'a> {
         &self,
         plans: &[LevelPlan],
         list: usize,
-    ) -> Result<Vec<Result<Message<'a>, Rejection>>, Rejection> {
+    ) -> Result<Vec<Item<'a>>, Rejection> {
         let plan = plans
             .get(list)
             .ok_or_else(|| malformed("the recipe names no list"))?;
@@ -156,19 +164,24 @@ impl<'a> Message<'a> {
         }
         Ok(items
             .into_iter()
-            .map(|item| {
-                let fields = Fields::json(item.get())?;
-                fields.refuse_duplicates(&Duplicates::All)?;
-                let mut levels = self.levels.clone();
-                if let Some(level) = levels.get_mut(list) {
-                    *level = fields;
-                }
-                Ok(Message {
-                    inbound: self.inbound,
-                    levels,
-                })
+            .map(|item| Item {
+                text: item.get(),
+                message: self.item(item.get(), list),
             })
             .collect())
+    }
+
+    fn item(&self, text: &'a str, list: usize) -> Result<Self, Rejection> {
+        let fields = Fields::json(text)?;
+        fields.refuse_duplicates(&Duplicates::All)?;
+        let mut levels = self.levels.clone();
+        if let Some(level) = levels.get_mut(list) {
+            *level = fields;
+        }
+        Ok(Self {
+            inbound: self.inbound,
+            levels,
+        })
     }
 
     /// [`items`](Self::items), none where nothing, null or no list stands.
@@ -179,7 +192,7 @@ impl<'a> Message<'a> {
         &self,
         plans: &[LevelPlan],
         list: usize,
-    ) -> Result<Vec<Result<Message<'a>, Rejection>>, Rejection> {
+    ) -> Result<Vec<Item<'a>>, Rejection> {
         let plan = plans.get(list);
         let parent = plan.and_then(|plan| self.levels.get(plan.parent?));
         let field = plan.and_then(|plan| parent?.get(&plan.name));

@@ -6,7 +6,7 @@
 //!
 //! To add a provider, start from `hocphi adapters new NAME` or copy the folder of one that is alike,
 //! change `adapter.toml`, and run `hocphi adapters test NAME vectors.json` until it is green. To add
-//! a primitive: a member in `file.rs`, its meaning in `plan.rs`, its checks in `compile/`, its work in
+//! a primitive: a member in `file/`, its meaning in `plan/`, its checks in `compile/`, its work in
 //! `payload.rs` (what is signed), `proof.rs` (what proves), `reading.rs` (what it says), `answer.rs`
 //! (what we answer), `request.rs` (what we send) or `reply.rs` (what comes back).
 
@@ -38,11 +38,12 @@ use self::fields::malformed;
 use self::message::{Message, Store};
 use self::plan::{MessagePlan, Plan, RequestBody, Source};
 use self::proof::{Explained, Means};
+use self::request::About;
 use self::secrets::Secrets;
 use crate::contract::{
     Ack, Adapter, Call, Checkout, Credentials, Errand, Fault, Flow, Inbound, Inquiry,
-    InquiryAnswer, Inspection, IssuedToken, Notices, Observation, Outcome, Profile, Received,
-    Rejection, Reply, Verified,
+    InquiryAnswer, Inspection, IssuedToken, ListQuestion, Listing, Notices, Observation, Outcome,
+    Profile, Received, Rejection, Reply, Verified,
 };
 
 /// Longest recipe that is read.
@@ -50,7 +51,7 @@ pub(crate) const RECIPE_BYTES_MAX: usize = 256 * 1024;
 
 /// A mistake in a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {reason}")]
+#[error("{}: {reason}", match line { 0 => file.clone(), line => format!("{file}:{line}") })]
 pub struct RecipeFault {
     pub file: String,
     /// From 1; 0 when the file could not be read at all.
@@ -144,7 +145,7 @@ impl Recipe {
                 let items = message.items(&plan.levels, list).unwrap_or_default();
                 inspection.items = items
                     .iter()
-                    .filter_map(|item| item.as_ref().ok())
+                    .filter_map(|item| item.message.as_ref().ok())
                     .map(|item| plan.reading.claims(item, secrets, patterns))
                     .collect();
                 inspection.claimed.currency = plan.reading.currency.read(&message).ok();
@@ -155,7 +156,12 @@ impl Recipe {
             proof::explain(&plan.proofs, &message, means),
             &mut inspection,
         );
-        if inspection.given.is_some()
+        // What is right and only late, say, needs no search for a mistake.
+        let differs = match (&inspection.given, &inspection.signature) {
+            (Some(given), Some(right)) => !given.eq_ignore_ascii_case(right),
+            (given, _) => given.is_some(),
+        };
+        if differs
             && let Some(signature) = proof::signature_in_use(&plan.proofs, &message, secrets)
             && proof::check(&plan.proofs, &message, means).is_err()
         {
@@ -218,7 +224,10 @@ impl Adapter for Recipe {
         };
         let mut notices = Notices::default();
         for item in message.items(&plan.levels, list)? {
-            match item.and_then(|item| plan.reading.notice(&item, secrets, patterns)) {
+            match item
+                .message
+                .and_then(|item| plan.reading.notice(&item, secrets, patterns))
+            {
                 Ok(notice) => notices.read.push(Verified::after_check(notice)),
                 Err(rejection) => notices.unreadable.push(rejection),
             }
@@ -320,8 +329,8 @@ impl Adapter for Recipe {
         let (Some(token), Ok(plan)) = (&self.0.token, self.message_plan(Flow::Token)) else {
             return Err(malformed(format!("{} fetches no tokens", self.0.name)));
         };
-        let message = Message::closed(inbound);
-        proof::check(&plan.proofs, &message, self.means(credentials))?;
+        let store = Store::default();
+        self.proven(plan, inbound, credentials, &store)?;
         let secrets = self.secrets(credentials);
         let expires_at_unix = inbound
             .received_at_unix
@@ -406,8 +415,9 @@ impl Adapter for Recipe {
             .get(&Flow::Create)
             .ok_or_else(|| Fault::never(format!("{} has no checkout", self.0.name)))?;
         let secrets = self.secrets(credentials);
-        let fields = plan.fields_of(errand, secrets)?;
-        let built = plan.build(&fields, Some(errand), secrets, &self.0.formulas)?;
+        let about = About::Errand(errand);
+        let fields = plan.fields_of(about, secrets)?;
+        let built = plan.build(&fields, Some(about), secrets, &self.0.formulas)?;
         if plan.carrier == RequestBody::BrowserForm {
             let mut fields = built.fields;
             if let (Some(plan::SignedBy::Field(name)), Some(signature)) =
@@ -420,7 +430,7 @@ impl Adapter for Recipe {
                 fields,
             });
         }
-        let call = plan.call(built, Some(errand), secrets)?;
+        let call = plan.call(built, Some(about), secrets)?;
         Ok(match plan.carrier {
             RequestBody::Query | RequestBody::Base64Query => Checkout::Redirect(call.url),
             _ => Checkout::Send(call),
@@ -433,11 +443,7 @@ impl Adapter for Recipe {
         errand: &Errand<'_>,
         credentials: &Credentials,
     ) -> Result<Call, Fault> {
-        let plan = self.request_plan(flow)?;
-        let secrets = self.secrets(credentials);
-        let fields = plan.fields_of(errand, secrets)?;
-        let built = plan.build(&fields, Some(errand), secrets, &self.0.formulas)?;
-        plan.call(built, Some(errand), secrets)
+        self.built(flow, About::Errand(errand), credentials)
     }
 
     fn read_reply(
@@ -446,11 +452,19 @@ impl Adapter for Recipe {
         reply: &Reply,
         credentials: &Credentials,
     ) -> Result<Verified<Observation>, Rejection> {
-        let plan = self.0.replies.get(&flow).ok_or_else(|| {
-            malformed(format!("{} sends no reply to {}", self.0.name, flow.code()))
-        })?;
-        plan.read(reply, self.means(credentials), &self.0.patterns)
+        self.reply_plan(flow)?
+            .read(reply, self.means(credentials), &self.0.patterns)
             .map(Verified::after_check)
+    }
+
+    fn list(&self, question: &ListQuestion<'_>, credentials: &Credentials) -> Result<Call, Fault> {
+        let page = self.0.profile.list.as_ref().map_or(0, |list| list.page);
+        self.built(Flow::List, About::List(question, page), credentials)
+    }
+
+    fn read_list(&self, reply: &Reply, credentials: &Credentials) -> Result<Listing, Rejection> {
+        self.reply_plan(Flow::List)?
+            .read_list(reply, self.means(credentials), &self.0.patterns)
     }
 
     fn request(
@@ -467,6 +481,26 @@ impl Adapter for Recipe {
 }
 
 impl Recipe {
+    fn built(
+        &self,
+        flow: Flow,
+        about: About<'_>,
+        credentials: &Credentials,
+    ) -> Result<Call, Fault> {
+        let plan = self.request_plan(flow)?;
+        let secrets = self.secrets(credentials);
+        let fields = plan.fields_of(about, secrets)?;
+        let built = plan.build(&fields, Some(about), secrets, &self.0.formulas)?;
+        plan.call(built, Some(about), secrets)
+    }
+
+    fn reply_plan(&self, flow: Flow) -> Result<&plan::ReplyPlan, Rejection> {
+        self.0
+            .replies
+            .get(&flow)
+            .ok_or_else(|| malformed(format!("{} sends no reply to {}", self.0.name, flow.code())))
+    }
+
     fn request_plan(&self, flow: Flow) -> Result<&plan::RequestPlan, Fault> {
         self.0
             .requests

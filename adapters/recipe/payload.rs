@@ -92,21 +92,19 @@ impl SignaturePlan {
 }
 
 impl Payload {
-    pub(super) fn alternatives(&self) -> &[Alternative] {
-        const ONE: &[Alternative] = &[Alternative {
-            encoding: Encoding::None,
-            empties: Empties::Keep,
-        }];
+    pub(super) fn alternatives(&self) -> Cow<'_, [Alternative]> {
         match self {
-            Self::Fields(payload) => &payload.alternatives,
-            Self::Parts(_) | Self::Formula { .. } => ONE,
+            Self::Fields(payload) => Cow::Borrowed(&payload.alternatives),
+            Self::Parts(_) | Self::Formula { .. } => Cow::Owned(vec![self.documented()]),
         }
     }
 
     pub(super) fn documented(&self) -> Alternative {
         match self {
             Self::Fields(payload) => payload.documented(),
-            Self::Parts(_) | Self::Formula { .. } => self.alternatives()[0],
+            Self::Parts(_) | Self::Formula { .. } => {
+                Alternative::new(Encoding::None, Empties::Keep)
+            }
         }
     }
 
@@ -293,7 +291,7 @@ impl Writer<'_> {
                 .extend_from_slice(self.payload.separator.as_bytes());
         }
         if self.payload.shape == Shape::NameValue {
-            write_encoded(name.as_bytes(), self.alternative.encoding, &mut out.bytes);
+            write_encoded(name.as_bytes(), self.alternative, &mut out.bytes);
             out.bytes.push(b'=');
         }
     }
@@ -316,9 +314,8 @@ impl Writer<'_> {
         if empty && self.alternative.empties == Empties::Drop {
             return Ok(());
         }
-        let received = field.filter(|field| {
-            self.alternative.encoding == Encoding::AsReceived && !field.piece.is_empty()
-        });
+        let received = field
+            .filter(|field| self.alternative.encoding.is_received() && !field.piece.is_empty());
         if let Some(field) = received {
             if !std::mem::take(&mut self.first) {
                 out.bytes
@@ -328,7 +325,15 @@ impl Writer<'_> {
                 Shape::NameValue => field.piece,
                 Shape::Value => field.piece.split_once('=').map_or("", |(_, value)| value),
             };
-            out.bytes.extend_from_slice(piece.as_bytes());
+            match self.alternative.encoding {
+                Encoding::AsReceivedUpper => {
+                    encoding::with_letters(piece, u8::to_ascii_uppercase, &mut out.bytes);
+                }
+                Encoding::AsReceivedLower => {
+                    encoding::with_letters(piece, u8::to_ascii_lowercase, &mut out.bytes);
+                }
+                _ => out.bytes.extend_from_slice(piece.as_bytes()),
+            }
             return Ok(());
         }
         self.start(name, out);
@@ -339,7 +344,7 @@ impl Writer<'_> {
             ValueForm::Text => field.bytes(),
             ValueForm::Payos => payos(field)?,
         };
-        write_encoded(&bytes, self.alternative.encoding, &mut out.bytes);
+        write_encoded(&bytes, self.alternative, &mut out.bytes);
         Ok(())
     }
 }
@@ -370,12 +375,16 @@ fn payos<'a>(field: &Field<'a>) -> Result<Cow<'a, [u8]>, Rejection> {
     })
 }
 
-fn write_encoded(bytes: &[u8], how: Encoding, out: &mut Vec<u8>) {
-    match how {
-        Encoding::Form | Encoding::AsReceived => encoding::encode(bytes, Space::Plus, out),
-        Encoding::Percent => encoding::encode(bytes, Space::Percent, out),
-        Encoding::None => out.extend_from_slice(bytes),
-    }
+fn write_encoded(bytes: &[u8], how: Alternative, out: &mut Vec<u8>) {
+    let space = match how.encoding {
+        Encoding::None => return out.extend_from_slice(bytes),
+        Encoding::Percent => Space::Percent,
+        Encoding::Form
+        | Encoding::AsReceived
+        | Encoding::AsReceivedUpper
+        | Encoding::AsReceivedLower => Space::Plus,
+    };
+    encoding::encode(bytes, space, how.unescaped, out);
 }
 
 /// A header that decides must stand once.

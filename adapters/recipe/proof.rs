@@ -11,7 +11,7 @@ use super::fields::malformed;
 use super::formula::Formulas;
 use super::message::Message;
 use super::payload::{Context, Text, header_part, the_header};
-use super::plan::{Carrier, FreshPlan, Payload, ProofPlan, SignaturePlan};
+use super::plan::{Carrier, FreshPlan, Payload, ProofPlan, Ref, SignaturePlan};
 use super::secrets::Secrets;
 use super::values;
 use crate::contract::{Inbound, Reason, Rejection};
@@ -62,6 +62,11 @@ pub(super) fn check(
         Some(ProofPlan::Basic { username, password }) => {
             basic(username, password, message.inbound, means.secrets)
         }
+        Some(ProofPlan::Pair {
+            username,
+            password,
+            fields,
+        }) => pair(username, password, fields, message, means.secrets),
         Some(ProofPlan::Bearer {
             username,
             password,
@@ -134,9 +139,10 @@ impl ProofPlan {
                 .filter(|name| !name.is_empty())
                 .all(|name| secrets.is_given(&name)),
             Self::Static { credential, .. } => secrets.is_given(credential),
-            Self::Basic { username, password } => {
-                secrets.is_given(username) && secrets.is_given(password)
-            }
+            Self::Basic { username, password }
+            | Self::Pair {
+                username, password, ..
+            } => secrets.is_given(username) && secrets.is_given(password),
             Self::Bearer {
                 username,
                 password,
@@ -165,6 +171,7 @@ impl ProofPlan {
                     .is_none_or(|scheme| is_of_scheme(given, scheme))
             }),
             Self::Basic { .. } => offers(inbound, "Basic"),
+            Self::Pair { fields, .. } => fields.iter().any(|name| message.get(name).is_some()),
             Self::Bearer { .. } => offers(inbound, "Bearer"),
             Self::Channel => true,
         }
@@ -244,7 +251,7 @@ fn fitting(
             address: &unresolved,
         };
         let mut tried: Vec<Vec<u8>> = Vec::new();
-        for alternative in plan.payload.alternatives() {
+        for alternative in plan.payload.alternatives().iter() {
             let mut text = Text::default();
             text.bytes.reserve(512);
             plan.payload.write(*alternative, &context, &mut text)?;
@@ -403,6 +410,26 @@ fn basic(
     let (name, given) = pair.split_once(':').ok_or_else(wrong_key)?;
     let known = secrets.all(username).any(|known| same_key(known, name));
     let fits = secrets.all(password).any(|known| same_key(known, given));
+    (known & fits).then_some(()).ok_or_else(wrong_key)
+}
+
+fn pair(
+    username: &str,
+    password: &str,
+    fields: &[Ref; 2],
+    message: &Message<'_>,
+    secrets: Secrets<'_>,
+) -> Result<(), Rejection> {
+    let [name, word] = fields;
+    let given = |field: &Ref| message.text(std::slice::from_ref(field));
+    let (Some(name), Some(word)) = (given(name)?, given(word)?) else {
+        return Err(Rejection::new(
+            Reason::MissingCredentials,
+            "the message brings no name and password",
+        ));
+    };
+    let known = secrets.all(username).any(|known| same_key(known, &name));
+    let fits = secrets.all(password).any(|known| same_key(known, &word));
     (known & fits).then_some(()).ok_or_else(wrong_key)
 }
 

@@ -135,7 +135,10 @@ impl ReadingPlan {
         };
         let outgoing = match told {
             Some(incoming) => !incoming,
-            None => amount.is_some_and(Vnd::is_negative),
+            None => amount.is_some_and(|amount| {
+                let zero_is_outgoing = || self.amount.as_ref().is_some_and(|a| a.zero_is_outgoing);
+                amount.is_negative() || amount.is_zero() && zero_is_outgoing()
+            }),
         };
         if outgoing {
             return Ok((Status::Ignored, Some(Reason::Outgoing)));

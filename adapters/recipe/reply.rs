@@ -1,11 +1,13 @@
 //! Replies to requests of ours.
 
-use super::fields::malformed;
+use super::fields::{REPLY, malformed};
 use super::memo::Patterns;
 use super::message::{Message, Store};
 use super::plan::{Duplicates, ReplyPlan};
 use super::proof::{self, Means};
-use crate::contract::{Inbound, Observation, Reception, Rejection, Reply, Status, Transfer};
+use crate::contract::{
+    Inbound, ListRow, Listing, Observation, Reception, Rejection, Reply, Status, Transfer, Verified,
+};
 
 /// Header under which the status of a reply can be named in recipes.
 const STATUS_HEADER: &str = ":status";
@@ -23,22 +25,12 @@ impl ReplyPlan {
     ) -> Result<Observation, Rejection> {
         let inbound = inbound_of(reply);
         let store = Store::default();
-        let mut message = Message::closed(&inbound);
-        let all = Duplicates::All;
-        let (source, levels) = (self.source, &self.levels);
-        message.open(source, &all, levels, self.proof_levels, &store)?;
-        proof::check(&self.proofs, &message, means)?;
-        message.open(source, &all, levels, levels.len(), &store)?;
+        let message = self.proven(&inbound, means, &store)?;
         let claimed = self.reading.claims(&message, means.secrets, patterns);
         let reception = self.reception.find(&message)?.unwrap_or(Reception::Unclear);
         let transfers = match reception {
             Reception::Taken => self.transfers(&message, means, patterns)?,
             _ => Vec::new(),
-        };
-        let shown = |names| {
-            message
-                .shown(names)
-                .map(|text| text.chars().take(SHOWN_CHARACTERS_MAX).collect())
         };
         let header_or_shown = |names: &[super::plan::Ref]| {
             message
@@ -69,9 +61,82 @@ impl ReplyPlan {
             qr: header_or_shown(&self.qr),
             provider_order: header_or_shown(&self.provider_order),
             code: header_or_shown(&self.code),
-            message: shown(&self.message),
+            message: shown(&message, &self.message),
         })
     }
+
+    /// The rows of the provider's list.
+    ///
+    /// # Errors
+    /// [`Rejection`] when the reply is not the provider's or holds no list although it says that it
+    /// does.
+    pub(super) fn read_list(
+        &self,
+        reply: &Reply,
+        means: Means<'_>,
+        patterns: &Patterns,
+    ) -> Result<Listing, Rejection> {
+        let (list, reading) = self
+            .rows
+            .as_ref()
+            .ok_or_else(|| malformed("the recipe reads no list"))?;
+        let inbound = inbound_of(reply);
+        let store = Store::default();
+        let message = self.proven(&inbound, means, &store)?;
+        let mut listing = Listing {
+            reception: self.reception.find(&message)?.unwrap_or(Reception::Unclear),
+            rows: Vec::new(),
+            unreadable: Vec::new(),
+            code: message
+                .text(&self.code)
+                .ok()
+                .flatten()
+                .map(|text| text.into_owned()),
+            message: shown(&message, &self.message),
+        };
+        if listing.reception != Reception::Taken {
+            return Ok(listing);
+        }
+        for item in message.items(&self.levels, *list)? {
+            let read = item.message.and_then(|row| {
+                let notice = reading.notice(&row, means.secrets, patterns)?;
+                // Without its number it could be booked twice.
+                match &notice.transaction_id {
+                    Some(_) => Ok(notice),
+                    None => Err(malformed("a row has no number")),
+                }
+            });
+            match read {
+                Ok(notice) => listing.rows.push(ListRow {
+                    notice: Verified::after_check(notice),
+                    raw: item.text.to_owned(),
+                }),
+                Err(rejection) => listing.unreadable.push(rejection),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Opens a reply as far as its proof needs, checks it, and opens the rest.
+    fn proven<'a>(
+        &'a self,
+        inbound: &'a Inbound,
+        means: Means<'_>,
+        store: &'a Store,
+    ) -> Result<Message<'a>, Rejection> {
+        let mut message = Message::closed(inbound);
+        let all = Duplicates::All;
+        let (source, levels) = (self.source, &self.levels);
+        message.open(source, &all, levels, self.proof_levels, store)?;
+        proof::check(&self.proofs, &message, means)?;
+        message.open(source, &all, levels, levels.len(), store)?;
+        Ok(message)
+    }
+}
+
+fn shown(message: &Message<'_>, names: &[super::plan::Ref]) -> Option<String> {
+    let text = message.shown(names)?;
+    Some(text.chars().take(SHOWN_CHARACTERS_MAX).collect())
 }
 
 impl ReplyPlan {
@@ -89,7 +154,7 @@ impl ReplyPlan {
         };
         let mut transfers = Vec::new();
         for item in message.items_if_any(&self.levels, *list)? {
-            let item = item?;
+            let item = item.message?;
             let amount = match &reading.amount {
                 Some(plan) => plan.read(&item)?,
                 None => return Err(malformed("the recipe reads no amount of a transfer")),
@@ -127,7 +192,7 @@ pub(super) fn inbound_of(reply: &Reply) -> Inbound {
     headers.retain(|(name, _)| name != STATUS_HEADER);
     headers.push((STATUS_HEADER.to_owned(), reply.status.to_string()));
     Inbound {
-        method: "RESPONSE".to_owned(),
+        method: REPLY.to_owned(),
         headers,
         body: reply.body.clone(),
         ..Inbound::default()

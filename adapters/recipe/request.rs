@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::encoding::{self, Space};
+use super::encoding::{self, Marks, Space};
 use super::formula::Formulas;
 use super::json;
 use super::message::Message;
@@ -12,10 +12,18 @@ use super::plan::{Member, MemberValue, RequestBody, RequestPlan, RequestValue, S
 use super::secrets::Secrets;
 use super::template::Template;
 use super::values;
-use crate::contract::{Call, Errand, Fault, Inbound, Vnd};
+use crate::contract::{Call, Errand, Fault, Inbound, ListQuestion, Vnd};
 
 /// Replaces the address of a request; for vectors, which name whole addresses.
 pub(super) const ADDRESS_OVERRIDE: &str = "@url";
+
+/// What a request is about.
+#[derive(Clone, Copy)]
+pub(super) enum About<'a> {
+    Errand(&'a Errand<'a>),
+    /// A part of the provider's list, and the rows of a page.
+    List(&'a ListQuestion<'a>, usize),
+}
 
 /// A request that is built, its parts not yet put together.
 pub(super) struct Built {
@@ -26,13 +34,13 @@ pub(super) struct Built {
 }
 
 impl RequestPlan {
-    /// The provider's fields of an errand, unsigned.
+    /// The provider's fields, unsigned.
     ///
     /// # Errors
     /// [`Fault`] naming the field the provider would refuse.
     pub(super) fn fields_of(
         &self,
-        errand: &Errand<'_>,
+        about: About<'_>,
         secrets: Secrets<'_>,
     ) -> Result<Vec<(String, String)>, Fault> {
         let mut fields = Vec::with_capacity(self.fields.len());
@@ -49,7 +57,7 @@ impl RequestPlan {
                 }
                 RequestValue::Template(template) => {
                     let filled = template.fill(|place| {
-                        let text = place_of(place, errand, secrets)?;
+                        let text = about.place(place, secrets)?;
                         let mut escaped = Vec::new();
                         json::escape(&text, &mut escaped);
                         String::from_utf8(escaped).ok()
@@ -60,12 +68,15 @@ impl RequestPlan {
                         Err(place) => return Err(wrong(&format!("{place} is not known"))),
                     }
                 }
-                RequestValue::Member(value) => match value.text(errand) {
+                RequestValue::Member(value) => match value.text(about) {
                     Ok(text) => Some(text),
                     Err("it is empty") if field.optional => None,
                     Err(why) => return Err(wrong(why)),
                 },
                 RequestValue::RefundKind { whole, part } => {
+                    let About::Errand(errand) = about else {
+                        return Err(wrong("it is no refund"));
+                    };
                     let refund = errand.refund.ok_or_else(|| wrong("it is no refund"))?;
                     let kind = if refund.amount == errand.order.amount {
                         whole
@@ -104,12 +115,12 @@ impl RequestPlan {
     pub(super) fn build(
         &self,
         fields: &[(String, String)],
-        errand: Option<&Errand<'_>>,
+        about: Option<About<'_>>,
         secrets: Secrets<'_>,
         formulas: &Formulas,
     ) -> Result<Built, Fault> {
-        let place = |name: &str| match errand {
-            Some(errand) => place_of(name, errand, secrets),
+        let place = |name: &str| match about {
+            Some(about) => about.place(name, secrets),
             None => secrets.get(name).map(str::to_owned),
         };
         let url = self.url(&self.address, &place, secrets)?;
@@ -165,7 +176,12 @@ impl RequestPlan {
                     return Some(text.trim_end_matches('/').to_owned());
                 }
                 let mut escaped = Vec::new();
-                encoding::encode(text.as_bytes(), Space::Percent, &mut escaped);
+                encoding::encode(
+                    text.as_bytes(),
+                    Space::Percent,
+                    Marks::default(),
+                    &mut escaped,
+                );
                 String::from_utf8(escaped).ok()
             })
             .map_err(|name| unconfigured(&name))
@@ -176,7 +192,7 @@ impl RequestPlan {
     pub(super) fn call(
         &self,
         built: Built,
-        errand: Option<&Errand<'_>>,
+        about: Option<About<'_>>,
         secrets: Secrets<'_>,
     ) -> Result<Call, Fault> {
         let Built {
@@ -198,8 +214,8 @@ impl RequestPlan {
             let value = template
                 .fill(|place| match place {
                     "signature" => signature.clone(),
-                    _ => match errand {
-                        Some(errand) => place_of(place, errand, secrets),
+                    _ => match about {
+                        Some(about) => about.place(place, secrets),
                         None => secrets
                             .get(place)
                             .map(str::to_owned)
@@ -301,34 +317,46 @@ fn form<'f>(fields: impl Iterator<Item = &'f (String, String)>) -> String {
         if !text.is_empty() {
             text.push(b'&');
         }
-        encoding::encode(name.as_bytes(), Space::Plus, &mut text);
+        encoding::encode(name.as_bytes(), Space::Plus, Marks::default(), &mut text);
         text.push(b'=');
-        encoding::encode(value.as_bytes(), Space::Plus, &mut text);
+        encoding::encode(value.as_bytes(), Space::Plus, Marks::default(), &mut text);
     }
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// A place of a template: what the errand says, else a credential.
-fn place_of(name: &str, errand: &Errand<'_>, secrets: Secrets<'_>) -> Option<String> {
-    let order = errand.order;
-    let refund = errand.refund;
-    let text = match name {
-        "order_ref" => order.order_ref.clone(),
-        "amount" => order.amount.get().to_string(),
-        "description" => order.description.clone(),
-        "return_url" => order.return_url.clone(),
-        "notice_url" => order.notice_url.clone(),
-        "payer_ip" => order.payer_ip.clone(),
-        "request_id" => errand.request_id.to_owned(),
-        "at" => errand.at_unix.to_string(),
-        "transaction_id" => errand.transaction_id?.to_owned(),
-        "provider_order" => errand.provider_order?.to_owned(),
-        "refund_ref" => refund?.refund_ref.to_owned(),
-        "refund_amount" => refund?.amount.get().to_string(),
-        "provider_refund" => refund?.provider_refund?.to_owned(),
-        _ => secrets.get(name)?.to_owned(),
-    };
-    Some(text)
+impl About<'_> {
+    /// A place of a template: what the request is about, else a credential.
+    fn place(self, name: &str, secrets: Secrets<'_>) -> Option<String> {
+        let credential = || secrets.get(name).map(str::to_owned);
+        let errand = match self {
+            Self::Errand(errand) => errand,
+            Self::List(question, _) => {
+                return match name {
+                    "at" => Some(question.at_unix.to_string()),
+                    _ => credential(),
+                };
+            }
+        };
+        let order = errand.order;
+        let refund = errand.refund;
+        let text = match name {
+            "order_ref" => order.order_ref.clone(),
+            "amount" => order.amount.get().to_string(),
+            "description" => order.description.clone(),
+            "return_url" => order.return_url.clone(),
+            "notice_url" => order.notice_url.clone(),
+            "payer_ip" => order.payer_ip.clone(),
+            "request_id" => errand.request_id.to_owned(),
+            "at" => errand.at_unix.to_string(),
+            "transaction_id" => errand.transaction_id?.to_owned(),
+            "provider_order" => errand.provider_order?.to_owned(),
+            "refund_ref" => refund?.refund_ref.to_owned(),
+            "refund_amount" => refund?.amount.get().to_string(),
+            "provider_refund" => refund?.provider_refund?.to_owned(),
+            _ => return credential(),
+        };
+        Some(text)
+    }
 }
 
 /// Names a template of a request may use besides credentials.
@@ -349,13 +377,39 @@ pub(super) const PLACES: [&str; 14] = [
     "signature",
 ];
 
+/// Those of them that a question for the list knows.
+pub(super) const LIST_PLACES: [&str; 2] = ["at", "signature"];
+
 impl MemberValue {
-    fn text(&self, errand: &Errand<'_>) -> Result<String, &'static str> {
+    fn text(&self, about: About<'_>) -> Result<String, &'static str> {
+        let text = match about {
+            About::Errand(errand) => self.of_errand(errand)?,
+            About::List(question, size) => self.of_list(question, size)?,
+        };
+        if text.is_empty() {
+            return Err("it is empty");
+        }
+        if self.digits && !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("it is not a number");
+        }
+        if self.plain {
+            return plain(&text, self.characters_max);
+        }
+        if text.chars().count() > self.characters_max {
+            return Err("it is too long");
+        }
+        Ok(text)
+    }
+
+    fn moment(&self, unix: i64) -> Result<String, &'static str> {
+        values::moment_text(unix, self.format).ok_or("the time is out of range")
+    }
+
+    fn of_errand(&self, errand: &Errand<'_>) -> Result<String, &'static str> {
         let order = errand.order;
         let refund = || errand.refund.ok_or("it is no refund");
-        let moment =
-            |unix| values::moment_text(unix, self.format).ok_or("the time is out of range");
-        let text = match self.member {
+        let moment = |unix| self.moment(unix);
+        Ok(match self.member {
             Member::OrderRef => order.order_ref.clone(),
             Member::Description => order.description.clone(),
             Member::PayerIp => order.payer_ip.clone(),
@@ -373,20 +427,25 @@ impl MemberValue {
             Member::RefundReason => refund()?.reason.to_owned(),
             Member::RefundBy => refund()?.requested_by.to_owned(),
             Member::ProviderRefund => refund()?.provider_refund.unwrap_or_default().to_owned(),
-        };
-        if text.is_empty() {
-            return Err("it is empty");
+            Member::ListFrom
+            | Member::ListUntil
+            | Member::ListAfter
+            | Member::ListPage
+            | Member::ListSize => return Err("it is no question for the list"),
+        })
+    }
+
+    fn of_list(&self, question: &ListQuestion<'_>, size: usize) -> Result<String, &'static str> {
+        let moment = |unix: Option<i64>| unix.map_or(Ok(String::new()), |unix| self.moment(unix));
+        match self.member {
+            Member::At => self.moment(question.at_unix),
+            Member::ListFrom => moment(question.from_unix),
+            Member::ListUntil => moment(question.until_unix),
+            Member::ListAfter => Ok(question.after.unwrap_or_default().to_owned()),
+            Member::ListPage => Ok(question.page.to_string()),
+            Member::ListSize => Ok(size.to_string()),
+            _ => Err("a question for the list knows no order"),
         }
-        if self.digits && !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("it is not a number");
-        }
-        if self.plain {
-            return plain(&text, self.characters_max);
-        }
-        if text.chars().count() > self.characters_max {
-            return Err("it is too long");
-        }
-        Ok(text)
     }
 
     fn amount(&self, amount: Vnd) -> Result<String, &'static str> {

@@ -2,6 +2,7 @@
 
 mod acks;
 mod hostile;
+mod listing;
 mod replies;
 mod rotation;
 mod sepay;

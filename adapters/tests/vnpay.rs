@@ -72,6 +72,19 @@ fn vnpay_signatures_are_found_in_every_dialect_that_was_seen() {
     // Signs that languages escape differently stand as received.
     let odd = PAID.replace("HS000042", "*!()'~");
     fits(&odd, &odd);
+    // And the escapes beside them in other letters, or the signs escaped after all on their way.
+    for marks in ["*!()'~", "*", "~", "*!()", "!*'()~"] {
+        let signed = PAID.replace("HS000042", &format!("{marks}%C4%91"));
+        let small = |text: &str| text.replace("%3A", "%3a").replace("%C4%91", "%c4%91");
+        fits(&small(&signed), &signed);
+        fits(&signed, &small(&signed));
+        let escaped: String = marks.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let on_the_way = signed.replace(marks, &escaped);
+        fits(&on_the_way, &signed);
+        fits(&signed, &on_the_way);
+        let small_marks = on_the_way.replace(&escaped, &escaped.to_lowercase());
+        fits(&small(&small_marks), &signed);
+    }
     // New fields are signed too; foreign ones and the hash type are not, even twice.
     let more = format!("{PAID}&vnp_Zone=%F0%9F%8E%92+%C4%91");
     fits(&more, &more);

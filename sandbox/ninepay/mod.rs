@@ -149,9 +149,6 @@ impl NinePay {
     }
 
     fn inquire(&self, id: &str) -> RawResponse {
-        if let Some(refund) = self.book.ask_refund(id) {
-            return RawResponse::json(&refund_answer(&refund));
-        }
         let order = self.book.order(id).or_else(|| {
             let orders = self.book.orders();
             orders
@@ -180,6 +177,13 @@ impl NinePay {
             "error_code": if status == 5 { "000" } else { "001" },
             "failure_reason": null,
         }))
+    }
+
+    fn inquire_refund(&self, id: &str) -> RawResponse {
+        match self.book.ask_refund(id) {
+            Some(refund) => RawResponse::json(&refund_answer(&refund)),
+            None => failed(404, "Giao dịch không tồn tại."),
+        }
     }
 
     fn refund(&self, form: &Value, now: i64) -> RawResponse {
@@ -229,7 +233,12 @@ fn refund_answer(refund: &Refund) -> Value {
         "refund_no": refund.number,
         "amount": refund.amount,
         "status": status,
-        "error_code": if status == 6 { "006" } else { "000" },
+        "error_code": match status {
+            6 => "006",
+            2 => "999",
+            _ => "000",
+        },
+        "failure_reason": (status == 2).then_some("Processing"),
     })
 }
 
@@ -386,27 +395,29 @@ impl Peer for NinePay {
                 Err(field) => counter::refuse("Yêu cầu thanh toán không hợp lệ.", field),
             };
         }
-        let inquired = request
-            .path
-            .strip_prefix("/v2/payments/")
-            .and_then(|rest| rest.strip_suffix("/inquire"));
+        let inquired = |folder| {
+            let rest = request.path.strip_prefix(folder)?;
+            rest.strip_suffix("/inquire")
+        };
+        let (payment, refund) = (inquired("/v2/payments/"), inquired("/v2/refunds/"));
         let refunds = matches!(
             request.path.as_str(),
             "/refunds/create" | "/v2/refunds/create"
         );
-        if inquired.is_some() || refunds {
+        if payment.is_some() || refund.is_some() || refunds {
             let form: Value = request
                 .form()
                 .unwrap_or_default()
                 .into_iter()
                 .map(|(name, value)| (name, Value::from(value)))
                 .collect();
-            return Served::answer(match inquired {
+            return Served::answer(match (payment, refund) {
                 _ if !self.admits(request, base_url, &form, now) => {
                     failed(401, "Chữ ký không hợp lệ.")
                 }
-                Some(id) => self.inquire(id),
-                None => self.refund(&form, now),
+                (Some(id), _) => self.inquire(id),
+                (None, Some(id)) => self.inquire_refund(id),
+                (None, None) => self.refund(&form, now),
             });
         }
         counter::serve(self, &counter, request, base_url, now)

@@ -95,12 +95,13 @@ fn an_invoice_is_paid_asked_about_and_refunded() {
             ),
         )
     };
-    let inquire = |id: &str| {
-        let request = RawRequest::get(&format!("/v2/payments/{id}/inquire"), String::new());
+    let asked = |folder: &str, id: &str| {
+        let request = RawRequest::get(&format!("/v2/{folder}/{id}/inquire"), String::new());
         answer(&ninepay, &sealed(request, &Value::Null))
             .read_json()
             .unwrap()
     };
+    let inquire = |id: &str| asked("payments", id);
     assert_eq!(inquire("A1")["status"], 2);
     let press = [("order", "A1".to_owned()), ("result", "paid".to_owned())];
     let served = ninepay.handle(
@@ -128,7 +129,8 @@ fn an_invoice_is_paid_asked_about_and_refunded() {
     assert_eq!(refund("R1", "20000").read_json().unwrap()["status"], 2);
     assert_eq!(refund("R1", "20000").status, 422);
     assert_eq!(refund("R2", "30001").status, 422);
-    assert_eq!(inquire("R1")["status"], 5);
+    assert_eq!(asked("refunds", "R1")["status"], 5);
+    assert_eq!(asked("refunds", "R9")["error_code"], "006");
     let stranger = RawRequest::get("/v2/payments/A1/inquire", String::new());
     assert_eq!(answer(&ninepay, &stranger).status, 401);
 }

@@ -63,28 +63,40 @@ fn a_webhook_has_the_members_of_the_documented_one() {
 }
 
 #[test]
-fn movements_are_listed_from_a_number_on_to_who_has_the_token() {
+fn movements_are_listed_the_newest_first_to_who_has_the_token() {
     let feed = Feed::invented(Key::api_key());
-    for number in 1..=3 {
+    for number in 1..=4 {
         feed.book()
-            .happened(&Event::paid("HP000042", 5_000, number, NOW));
+            .happened(&Event::paid("HP000042", 5_000, number, NOW + number * 60));
     }
-    let ask = |token: &str| {
-        let request = RawRequest::get("/userapi/transactions/list", "since_id=2".to_owned())
+    let ask = |token: &str, query: &str| {
+        let request = RawRequest::get("/userapi/transactions/list", query.to_owned())
             .with_header("authorization", format!("Bearer {token}"));
         match feed.handle(&request, "", NOW).reply {
             Reply::Answer(answer) => answer,
             Reply::Silence => panic!("silence"),
         }
     };
-    let list = ask("sandbox-sepay-api-key").read_json().unwrap();
-    let list = list["transactions"].as_array().unwrap().clone();
-    assert_eq!(list.len(), 2);
+    let ids = |query: &str| -> Vec<String> {
+        let list = ask("sandbox-sepay-api-token", query).read_json().unwrap();
+        let rows = list["transactions"].as_array().unwrap().clone();
+        assert!(rows.iter().all(|row| row["amount_in"] == "5000.00"));
+        rows.iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(""), ["4", "3", "2", "1"]);
+    assert_eq!(ids("since_id=2&limit=2"), ["4", "3"]);
+    let third = forms::encode(&moment::spaced(NOW + 180));
     assert_eq!(
-        (&list[0]["id"], &list[0]["amount_in"]),
-        (&json!("2"), &json!("5000.00"))
+        ids(&format!("transaction_date_max={third}")),
+        ["3", "2", "1"]
     );
-    assert_eq!(ask("wrong").status, 401);
+    assert_eq!(ids(&format!("transaction_date_min={third}")), ["4", "3"]);
+    for stranger in ["wrong", "sandbox-sepay-api-key"] {
+        let answer = ask(stranger, "");
+        assert_eq!((answer.status, answer.body.len()), (200, 0));
+    }
 }
 
 #[test]

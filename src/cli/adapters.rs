@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use hocphi_adapters::contract::{Adapter, Flow, RefundSupport, Settlement};
 use hocphi_adapters::kit::{self, VectorResult, Verdict};
+use hocphi_adapters::recipe::RecipeFault;
 use hocphi_adapters::{Origin, Registry, scaffold};
 
 /// Longest vector file or message that is read.
@@ -63,6 +64,9 @@ enum Command {
         /// Header of the message, such as `X-SePay-Timestamp: 1788578130`.
         #[arg(long = "header", value_name = "NAME: VALUE")]
         headers: Vec<String>,
+        /// When the message came, unix seconds; now when left out. For signatures that grow stale.
+        #[arg(long, value_name = "SECONDS")]
+        at: Option<i64>,
         /// File with the text the other side says it signed, to find the first difference.
         #[arg(long, value_name = "FILE")]
         signed: Option<PathBuf>,
@@ -88,23 +92,25 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             flow,
             credentials,
             headers,
+            at,
             signed,
         } => {
             let adapter = find(&registry, name)?;
             let flow = match flow {
-                Some(code) => {
-                    Flow::from_code(code).with_context(|| format!("there is no flow {code}"))?
-                }
+                Some(code) => Flow::from_code(code).with_context(|| {
+                    let known = Flow::ALL.map(Flow::code).join(", ");
+                    format!("there is no flow {code}; there are {known}")
+                })?,
                 None => adapter.profile().capability.notice,
             };
             let signed = signed.as_deref().map(read_file).transpose()?;
-            explain::explain(
-                adapter.as_ref(),
-                flow,
-                credentials.as_deref(),
+            let asked = explain::Asked {
+                credentials: credentials.as_deref(),
                 headers,
-                signed.as_deref(),
-            )
+                at: *at,
+                signed: signed.as_deref(),
+            };
+            explain::explain(adapter.as_ref(), flow, &asked)
         }
     }
 }
@@ -123,6 +129,7 @@ fn list(registry: &Registry) -> anyhow::Result<ExitCode> {
             (capability.checkout, "checkout"),
             (capability.query, "query"),
             (capability.refund != RefundSupport::None, "refund"),
+            (profile.list.is_some(), "list"),
             (capability.token, "token"),
             (capability.inquiry, "bill inquiry"),
         ] {
@@ -196,6 +203,9 @@ fn new(name: &str, dir: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
     let files = scaffold::files(name)
         .with_context(|| format!("{name} is no name: a-z, 0-9 and _, at most 32"))?;
     let folder = dir.map_or_else(|| PathBuf::from(name), |dir| dir.join(name));
+    if folder.exists() {
+        bail!("{} exists already; choose another name", folder.display());
+    }
     fs::create_dir_all(folder.parent().unwrap_or(Path::new(".")))
         .and_then(|()| fs::create_dir(&folder))
         .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -243,6 +253,23 @@ fn find(registry: &Registry, name: &str) -> anyhow::Result<Arc<dyn Adapter>> {
     // An experimental one is off for connections, not for looking at it.
     if let Some(entry) = registry.entry(name) {
         return Ok(Arc::clone(&entry.adapter));
+    }
+    let folder = |fault: &RecipeFault| {
+        let file = Path::new(&fault.file);
+        let folder = file.parent().filter(|_| file.ends_with("adapter.toml"));
+        folder.unwrap_or(file).file_name() == Some(name.as_ref())
+    };
+    let own: Vec<_> = registry
+        .faults()
+        .iter()
+        .filter(|fault| folder(fault))
+        .collect();
+    if !own.is_empty() {
+        let own: Vec<_> = own.iter().map(ToString::to_string).collect();
+        bail!(
+            "{name} is left out until this is mended:\n{}",
+            own.join("\n")
+        );
     }
     for fault in registry.faults() {
         eprintln!("left out: {fault}");

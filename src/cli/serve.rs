@@ -209,7 +209,8 @@ pub fn start_jobs(
         runner.spawn(CreditHandler { app: app() }),
         runner.spawn(ConfirmHandler { app: app() }),
         runner.spawn(SendHandler { app: app() }),
-        hocphi::payments::outbound::jobs::spawn(app(), stop),
+        hocphi::payments::outbound::jobs::spawn(app(), stop.clone()),
+        hocphi::payments::listing::jobs::spawn(app(), stop),
     ];
     if let Some(exchange) = exchange {
         let exchange = Arc::new(exchange);

@@ -34,6 +34,7 @@ pub mod evidence_store;
 pub mod http;
 mod inquiry;
 pub mod lineage;
+pub mod listing;
 pub mod messages;
 pub mod moves;
 pub mod outbound;

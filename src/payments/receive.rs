@@ -81,20 +81,43 @@ pub async fn post(
     let spare: Vec<String> = notices.iter().flat_map(|notice| numbers(notice)).collect();
     let spare: Vec<&str> = spare.iter().map(String::as_str).collect();
     let raw = masked_text(&app.seal, connection, raw, &spare);
-    let mut notices = notices;
+    let notices = notices.into_iter().map(Verified::into_inner);
+    together(app, connection, notices.map(|notice| (notice, raw.clone()))).await
+}
+
+/// [`post`] for reports that each have a text of their own.
+pub(super) async fn post_each(
+    app: &App,
+    connection: &Arc<Connection>,
+    reports: impl Iterator<Item = (Verified<Notice>, String)>,
+) -> Vec<Posted> {
+    let reports = reports.map(|(notice, raw)| {
+        let spare = numbers(&notice);
+        let spare: Vec<&str> = spare.iter().map(String::as_str).collect();
+        let raw = masked_text(&app.seal, connection, &raw, &spare);
+        (notice.into_inner(), raw)
+    });
+    together(app, connection, reports).await
+}
+
+/// Hands reports in together, so that they share a transaction.
+async fn together(
+    app: &App,
+    connection: &Arc<Connection>,
+    reports: impl Iterator<Item = (Notice, String)>,
+) -> Vec<Posted> {
+    let mut reports: Vec<_> = reports.collect();
     // By far the most messages carry one.
-    if notices.len() == 1
-        && let Some(notice) = notices.pop()
+    if reports.len() == 1
+        && let Some((notice, raw)) = reports.pop()
     {
-        return vec![hand_in(app, connection, notice.into_inner(), raw).await];
+        return vec![hand_in(app, connection, notice, raw).await];
     }
-    // Handed in together, so that they share a transaction.
     let mut tasks = JoinSet::new();
     let mut posted = Vec::new();
-    for (place, notice) in notices.into_iter().enumerate() {
-        let notice = notice.into_inner();
+    for (place, (notice, raw)) in reports.into_iter().enumerate() {
         posted.push(unposted(&notice));
-        let (app, connection, raw) = (app.clone(), Arc::clone(connection), raw.clone());
+        let (app, connection) = (app.clone(), Arc::clone(connection));
         tasks.spawn(async move { (place, hand_in(&app, &connection, notice, raw).await) });
     }
     while let Some(ended) = tasks.join_next().await {

@@ -149,6 +149,7 @@ impl Compiler<'_> {
         let transfer = own.transfer.as_ref().or(model.transfer.as_ref());
         let transfers = match (each, transfer) {
             (None, None) => None,
+            (Some(_), None) if flow == Flow::List => None,
             (Some(path), Some(transfer)) => {
                 let reading = self.reading_leniently(transfer, &mut levels)?;
                 if reading.amount.is_none() || reading.transaction_id.is_none() {
@@ -163,6 +164,29 @@ impl Compiler<'_> {
                 self.wrong(&place, "each and transfer belong together");
                 return None;
             }
+        };
+        let row = own.row.as_ref().or(model.row.as_ref());
+        let rows = match (flow, each, row) {
+            (Flow::List, Some(path), Some(row)) => {
+                let reading = self.reading(row, &mut levels)?;
+                if reading.amount.is_none()
+                    || reading.transaction_id.is_none()
+                    || reading.status.is_none()
+                {
+                    let why = "a row needs transaction_id, amount and status";
+                    self.wrong(&row.span(), why);
+                }
+                Some((levels.level(path), reading))
+            }
+            (Flow::List, ..) => {
+                self.wrong(&place, "[reply.list] needs each and row");
+                return None;
+            }
+            (_, _, Some(row)) => {
+                self.wrong(&row.span(), "only [reply.list] has rows");
+                return None;
+            }
+            (_, _, None) => None,
         };
         let file = reception.get_ref();
         let reception = self.table(
@@ -194,6 +218,7 @@ impl Compiler<'_> {
             proofs,
             reading,
             transfers,
+            rows,
             reception,
             code,
             message,
@@ -221,6 +246,8 @@ impl Compiler<'_> {
                 header: None,
                 scheme: None,
                 basic: None,
+                pair: None,
+                fields: None,
                 bearer: None,
                 fixed: None,
                 channel: None,
@@ -258,6 +285,8 @@ impl Compiler<'_> {
                 header: Some(header),
                 scheme,
                 basic: None,
+                pair: None,
+                fields: None,
                 bearer: None,
                 fixed: None,
                 channel: None,
@@ -277,6 +306,8 @@ impl Compiler<'_> {
                 header: None,
                 scheme: None,
                 basic: Some([username, password]),
+                pair: None,
+                fields: None,
                 bearer: None,
                 fixed: None,
                 channel: None,
@@ -296,6 +327,30 @@ impl Compiler<'_> {
                 header: None,
                 scheme: None,
                 basic: None,
+                pair: Some([username, password]),
+                fields: Some([name, word]),
+                bearer: None,
+                fixed: None,
+                channel: None,
+            } => {
+                self.credential(&place, username);
+                self.credential(&place, password);
+                Some(ProofPlan::Pair {
+                    username: username.clone(),
+                    password: password.clone(),
+                    fields: [levels.field(name), levels.field(word)],
+                })
+            }
+            ProofFile {
+                signature: None,
+                carried_by: None,
+                fresh: None,
+                credential: None,
+                header: None,
+                scheme: None,
+                basic: None,
+                pair: None,
+                fields: None,
                 bearer: Some([username, password]),
                 fixed,
                 channel: None,
@@ -317,6 +372,8 @@ impl Compiler<'_> {
                 header: None,
                 scheme: None,
                 basic: None,
+                pair: None,
+                fields: None,
                 bearer: None,
                 fixed: None,
                 channel: Some(_),
@@ -330,7 +387,7 @@ impl Compiler<'_> {
             _ => {
                 self.wrong(
                     &place,
-                    "a proof is signature with carried_by, credential with header, basic, bearer, or channel",
+                    "a proof is signature with carried_by, credential with header, basic, pair with fields, bearer, or channel",
                 );
                 None
             }
@@ -368,6 +425,7 @@ fn proof_levels(proofs: &[ProofPlan], levels: &Levels) -> usize {
             };
             !unparsed || matches!(carrier, Carrier::Field(_))
         }
+        ProofPlan::Pair { .. } => true,
         _ => false,
     });
     if needs_fields { levels.count() } else { 0 }

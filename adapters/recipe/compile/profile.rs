@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Compiler;
 use crate::contract::{
-    Addresses, Capability, CredentialSpec, Flow, Need, OrderRefForm, Profile, RefundSupport,
-    Schedule,
+    Addresses, Capability, CredentialSpec, Flow, ListPlan, Need, OrderRefForm, Paging, Profile,
+    RefundSupport, Schedule,
 };
 use crate::recipe::file::{OrderRefWord, RecipeFile};
-use crate::recipe::plan::RequestPlan;
+use crate::recipe::message::ITEMS_MAX;
+use crate::recipe::plan::{Member, RequestPlan, RequestValue};
 
 /// Longest order reference where a provider names no limit.
 const ORDER_REF_CHARACTERS_MAX: usize = 40;
@@ -49,7 +50,13 @@ impl Compiler<'_> {
                 self.wrong(&place, what);
             }
         }
-        for flow in [Flow::Query, Flow::Refund, Flow::QueryRefund, Flow::Cancel] {
+        for flow in [
+            Flow::Query,
+            Flow::Refund,
+            Flow::QueryRefund,
+            Flow::Cancel,
+            Flow::List,
+        ] {
             if has(flow) && !file.reply.contains_key(&flow) && self.found.is_empty() {
                 let reason = format!("{} has a [request] but no [reply]", flow.code());
                 self.wrong(&place, reason);
@@ -96,12 +103,71 @@ impl Compiler<'_> {
                 poll_refund: file.schedule.poll_refund.clone(),
                 repeats: file.schedule.repeats.clone(),
             },
+            list: self.list(file, requests),
             addresses: Addresses {
                 sandbox: file.addresses.sandbox.clone(),
                 production: file.addresses.production.clone(),
                 confirmed: file.addresses.confirmed,
             },
         }
+    }
+
+    fn list(
+        &mut self,
+        file: &RecipeFile,
+        requests: &BTreeMap<Flow, RequestPlan>,
+    ) -> Option<ListPlan> {
+        let Some(spanned) = &file.list else {
+            if let Some(request) = file.request.get(&Flow::List) {
+                self.wrong(&request.span(), "[request.list] needs a [list]");
+            }
+            return None;
+        };
+        let (place, list) = (spanned.span(), spanned.get_ref());
+        self.credential(&place, &list.needs);
+        let Some(request) = requests.get(&Flow::List) else {
+            if self.found.is_empty() {
+                self.wrong(&place, "[list] and [request.list] go together");
+            }
+            return None;
+        };
+        if !(60..=86_400).contains(&list.every) {
+            self.wrong(&place, "every is from 60 seconds to a day");
+        }
+        let month = 31 * 86_400;
+        if !(1..=month).contains(&list.look_back) || !(1..=month).contains(&list.overlap) {
+            self.wrong(&place, "look_back and overlap are from a second to 31 days");
+        }
+        if !(2..=ITEMS_MAX).contains(&list.page) {
+            self.wrong(&place, format!("page is from 2 to {ITEMS_MAX} rows"));
+        }
+        let says = |member| {
+            request.fields.iter().any(|(_, field)| {
+                matches!(&field.value, RequestValue::Member(value) if value.member == member)
+            })
+        };
+        if !says(Member::ListFrom) && !says(Member::ListAfter) {
+            let why = "[request.list] says from where: list_from, list_after or both";
+            self.wrong(&place, why);
+        }
+        let paging = match (says(Member::ListPage), says(Member::ListUntil)) {
+            (false, false) => Paging::None,
+            (true, false) => Paging::Pages,
+            (false, true) => Paging::Until,
+            (true, true) => {
+                self.wrong(&place, "pages are had by list_page or by list_until");
+                Paging::None
+            }
+        };
+        Some(ListPlan {
+            needs: list.needs.clone(),
+            every: list.every,
+            look_back: list.look_back,
+            overlap: list.overlap,
+            page: list.page,
+            by_number: says(Member::ListAfter),
+            paging,
+        })
     }
 
     fn credentials(&mut self, file: &RecipeFile) -> Vec<CredentialSpec> {

@@ -88,6 +88,7 @@ impl Compiler<'_> {
                 scale: amount.scale,
                 zero_fraction: amount.zero_fraction,
                 negative_is_outgoing: amount.negative.is_some(),
+                zero_is_outgoing: amount.zero.is_some(),
             }),
             currency: match &file.currency {
                 CurrencyFile::Constant { constant } => CurrencyPlan::Constant(constant.clone()),

@@ -7,10 +7,10 @@ use super::{Compiler, Signatures};
 use crate::contract::Flow;
 use crate::recipe::file::{EntryFile, RequestFile, RequestValueFile};
 use crate::recipe::plan::{
-    Carrier, Form, MemberValue, Part, Payload, ReadingPlan, RequestField, RequestPlan,
+    Carrier, Form, Member, MemberValue, Part, Payload, ReadingPlan, RequestField, RequestPlan,
     RequestValue, SignedBy,
 };
-use crate::recipe::request::PLACES;
+use crate::recipe::request::{LIST_PLACES, PLACES};
 use crate::recipe::template::Template;
 use crate::recipe::values::TimeFormat;
 
@@ -75,6 +75,7 @@ impl Compiler<'_> {
             self.credential(&place, name);
             self.credential(&place, password);
         }
+        self.of_list_or_not(flow, spanned);
         let mut fields = Vec::new();
         for (name, value) in &file.fields {
             if let Some(value) = self.request_value(value) {
@@ -118,6 +119,37 @@ impl Compiler<'_> {
             order,
             reading,
         })
+    }
+
+    /// A question for the list knows no order, and everything else no list.
+    fn of_list_or_not(&mut self, flow: Flow, spanned: &Spanned<RequestFile>) {
+        let file = spanned.get_ref();
+        let is_list = flow == Flow::List;
+        for value in file.fields.values() {
+            let (place, value) = (value.span(), value.get_ref());
+            let fits = match value.from {
+                Some(Member::At) | None => true,
+                Some(member) => member.is_of_list() == is_list,
+            };
+            if !fits || is_list && value.refund_kind.is_some() {
+                self.wrong(&place, format!("[request.{}] cannot say this", flow.code()));
+            }
+        }
+        if !is_list {
+            return;
+        }
+        let texts = file.fields.values().map(Spanned::get_ref);
+        let texts = texts.filter_map(|value| value.template.as_ref());
+        let header = file.signature_header.iter().map(|header| &header.value);
+        let texts = texts.chain(header).chain(file.headers.values());
+        for text in texts.chain([&file.url]) {
+            for name in Template::new(text).names() {
+                if PLACES.contains(&name) && !LIST_PLACES.contains(&name) {
+                    let reason = format!("{{{name}}} is not known when the list is asked for");
+                    self.wrong(&spanned.span(), reason);
+                }
+            }
+        }
     }
 
     fn template(&mut self, place: &std::ops::Range<usize>, text: &str) -> Template {

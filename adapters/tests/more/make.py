@@ -130,13 +130,22 @@ def vnpay():
         for order, shown in (("", pairs), ("-reversed", pairs[::-1])):
             query = form(shown) + f"&vnp_SecureHash={signature}"
             yield made(f"ipn-{name}{order}", query, text, signature)
-            # Which marks are escaped is each library's own choice; only letters are sure to come back.
-            if name != "punctuation":
-                yield made(f"ipn-{name}{order}-small-escapes", lower(query), text, signature)
+            yield made(f"ipn-{name}{order}-small-escapes", lower(query), text, signature)
         text, signature = signed(pairs, "%20")
         yield vector("vnpay", f"ipn-{name}-percent", "ipn", secrets,
                      {"method": "GET", "path": "/i", "query": form(pairs, "%20") + f"&vnp_SecureHash={signature}"},
                      REF, "14001234", good)
+    # Which marks a library leaves alone is its own choice, and so are the letters of its escapes.
+    for name, marks in (("php", ""), ("java", "*"), ("php-raw", "~"), ("javascript", "*!()'~"), ("dotnet", "*!()")):
+        for space in ("+", "%20"):
+            def coded(value):
+                return quote(value, safe=marks).replace("~", "~" if "~" in marks else "%7E").replace("%20", space)
+            text = "&".join(f"{k}={coded(v)}" for k, v in sorted(fields("*!()'~ : đ / Ấ+&=%")))
+            for letters, on_wire, signed_text in (("", text, text), ("-small-on-the-way", lower(text), text),
+                                                  ("-small-signed", text, lower(text)), ("-small", lower(text), lower(text))):
+                signature = mac("sha512", secrets["hash_secret"], signed_text).hexdigest()
+                kind = "plus" if space == "+" else "percent"
+                yield made(f"ipn-marks-{name}-{kind}{letters}", f"{on_wire}&vnp_SecureHash={signature}", signed_text, signature)
     # Empty ones are dropped by most, kept by the PHP sample: as received either fits.
     pairs = fields("x") + [("vnp_Note", "")]
     for kept in (True, False):

@@ -5,9 +5,10 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use hocphi::clock::Clock;
 use hocphi_adapters::contract::{
-    Adapter, Credentials, Flow, Inbound, Inspection, Mistake, MistakeKind,
+    Adapter, CredentialFault, Credentials, Flow, Inbound, Inspection, Mistake, MistakeKind, Reason,
 };
 
 use super::{INPUT_BYTES_MAX, print, read_file};
@@ -15,32 +16,51 @@ use super::{INPUT_BYTES_MAX, print, read_file};
 /// Characters shown on each side of a difference.
 const AROUND: usize = 24;
 
+/// What is given beside the message.
+pub(super) struct Asked<'a> {
+    pub(super) credentials: Option<&'a Path>,
+    pub(super) headers: &'a [String],
+    /// Unix seconds when the message came.
+    pub(super) at: Option<i64>,
+    /// What the other side says it signed.
+    pub(super) signed: Option<&'a str>,
+}
+
 pub(super) fn explain(
     adapter: &dyn Adapter,
     flow: Flow,
-    credentials: Option<&Path>,
-    headers: &[String],
-    signed: Option<&str>,
+    asked: &Asked<'_>,
 ) -> anyhow::Result<ExitCode> {
-    let credentials: Credentials = match credentials {
-        Some(file) => serde_json::from_str(&read_file(file)?)
-            .with_context(|| format!("{} is not a JSON object of texts", file.display()))?,
+    let credentials: Credentials = match asked.credentials {
+        Some(file) => serde_json::from_str(&read_file(file)?).with_context(|| {
+            format!(
+                "{} không phải đối tượng JSON tên–giá trị, ví dụ {{\"hash_secret\": \"…\"}}",
+                file.display()
+            )
+        })?,
         None => Credentials::default(),
     };
-    let inbound = message(headers)?;
+    let inbound = message(asked)?;
     let inspection = adapter.inspect(flow, &inbound, &credentials);
     let mut out = String::new();
+    doubts(&mut out, adapter, &credentials)?;
     said(&mut out, &inspection)?;
     if flow.is_notice() {
         match adapter.read_notice(flow, &inbound, &credentials) {
             Ok(_) => writeln!(out, "\nKết luận: thông điệp hợp lệ.")?,
             Err(rejection) => {
                 writeln!(out, "\nKết luận: bị từ chối, {rejection}")?;
-                hints(&mut out, &inspection)?;
+                hints(
+                    &mut out,
+                    adapter,
+                    &credentials,
+                    &inspection,
+                    rejection.reason,
+                )?;
             }
         }
     }
-    if let (Some(signed), Some(ours)) = (signed, &inspection.canonical) {
+    if let (Some(signed), Some(ours)) = (asked.signed, &inspection.canonical) {
         let signed = signed.trim_end_matches(['\r', '\n']);
         // Compared as bytes are, shown without secrets.
         difference(&mut out, &ours.masked(), signed)?;
@@ -49,7 +69,34 @@ pub(super) fn explain(
     Ok(ExitCode::SUCCESS)
 }
 
-fn message(headers: &[String]) -> anyhow::Result<Inbound> {
+/// What credentials are wrong in themselves; those that are missing may not be needed.
+fn doubts(out: &mut String, adapter: &dyn Adapter, credentials: &Credentials) -> std::fmt::Result {
+    let profile = adapter.profile();
+    for fault in profile.check(credentials) {
+        match fault {
+            CredentialFault::Unknown(name) => {
+                let known: Vec<_> = profile
+                    .credentials
+                    .iter()
+                    .map(|c| c.name.as_str())
+                    .collect();
+                writeln!(
+                    out,
+                    "Cảnh báo: {} không có thông tin kết nối tên {name}; các tên là {}.",
+                    adapter.name(),
+                    known.join(", ")
+                )?;
+            }
+            CredentialFault::Form { name, why } => {
+                writeln!(out, "Cảnh báo: thông tin kết nối {name} {why}.")?;
+            }
+            CredentialFault::Missing(_) | CredentialFault::NoneOf(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn message(asked: &Asked<'_>) -> anyhow::Result<Inbound> {
     let mut message = Vec::new();
     io::stdin()
         .take(INPUT_BYTES_MAX)
@@ -61,6 +108,11 @@ fn message(headers: &[String]) -> anyhow::Result<Inbound> {
     {
         message.pop();
     }
+    if message.is_empty() && asked.headers.is_empty() {
+        bail!(
+            "không có thông điệp: đưa query hoặc thân vào đầu vào chuẩn, ví dụ `explain vnpay < thong-diep.txt`"
+        );
+    }
     let query = String::from_utf8_lossy(&message);
     let query = query.trim();
     Ok(Inbound {
@@ -68,16 +120,18 @@ fn message(headers: &[String]) -> anyhow::Result<Inbound> {
             .split_once('?')
             .map_or(query, |(_, query)| query)
             .to_owned(),
-        headers: headers
+        headers: asked
+            .headers
             .iter()
             .map(|header| {
                 let (name, value) = header
                     .split_once(':')
-                    .with_context(|| format!("{header} is not NAME: VALUE"))?;
+                    .with_context(|| format!("--header {header}: cần dạng TÊN: GIÁ TRỊ"))?;
                 Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
             })
             .collect::<anyhow::Result<_>>()?,
         body: message,
+        received_at_unix: asked.at.unwrap_or_else(|| Clock::system().now().unix()),
         ..Inbound::default()
     })
 }
@@ -100,10 +154,28 @@ fn said(out: &mut String, inspection: &Inspection) -> std::fmt::Result {
         let value = value.unwrap_or_else(|| "-".to_owned());
         writeln!(out, "{label:<15} {value}")?;
     }
+    for (place, item) in inspection.items.iter().enumerate() {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        writeln!(
+            out,
+            "mục {:<11} giao dịch {}, đơn {}, số tiền {}, {}",
+            place + 1,
+            text(&item.transaction_id),
+            text(&item.order_ref),
+            text(&item.amount.map(|amount| amount.get().to_string())),
+            text(&item.status.map(|status| status.code().to_owned())),
+        )?;
+    }
     Ok(())
 }
 
-fn hints(out: &mut String, inspection: &Inspection) -> std::fmt::Result {
+fn hints(
+    out: &mut String,
+    adapter: &dyn Adapter,
+    credentials: &Credentials,
+    inspection: &Inspection,
+    reason: Reason,
+) -> std::fmt::Result {
     if let Some(mistake) = &inspection.mistake {
         writeln!(out, "Nguyên nhân: {}", cause(mistake))?;
         if let Some(ours) = &inspection.canonical {
@@ -111,21 +183,52 @@ fn hints(out: &mut String, inspection: &Inspection) -> std::fmt::Result {
         }
         return Ok(());
     }
-    if inspection.canonical.is_some() && inspection.signature.is_none() {
-        return writeln!(
+    match reason {
+        Reason::MissingSignature => writeln!(
             out,
-            "Gợi ý: chưa có khóa dùng được; đưa thông tin kết nối bằng --credentials."
-        );
-    }
-    if inspection.given.is_some() {
-        writeln!(
+            "Gợi ý: thông điệp không mang chữ ký ở chỗ phải có; nếu nó nằm ở tiêu đề HTTP, thêm --header 'TÊN: GIÁ TRỊ'."
+        ),
+        Reason::StaleTimestamp => writeln!(
             out,
-            "Gợi ý: không lỗi quen thuộc nào giải thích chữ ký này. Kiểm tra khóa có đúng của môi trường này \
-             (thử nghiệm hay thật), thông điệp có bị sửa trên đường (proxy, framework) không, và so chuỗi bên kia \
-             đã ký bằng --signed FILE."
-        )?;
+            "Gợi ý: chữ ký đúng, nhưng thời điểm ký quá xa đồng hồ lúc nhận; thông điệp cũ thì thêm --at GIÂY_UNIX lúc nó đến."
+        ),
+        Reason::BadSignature | Reason::BadCredentials | Reason::MissingCredentials => {
+            let secrets = adapter.profile().credentials.iter();
+            let secrets = secrets.filter(|spec| spec.kind.is_secret());
+            let (given, missing): (Vec<_>, Vec<_>) = secrets
+                .map(|spec| spec.name.as_str())
+                .partition(|name| credentials.get(name).is_some());
+            if inspection.signature.is_none() && given.is_empty() && !missing.is_empty() {
+                return writeln!(
+                    out,
+                    "Gợi ý: chưa có khóa dùng được; đưa thông tin kết nối bằng --credentials FILE.json (khóa của {}: {}).",
+                    adapter.name(),
+                    missing.join(", ")
+                );
+            }
+            if inspection.signature.is_none() {
+                return writeln!(
+                    out,
+                    "Gợi ý: thông điệp không mang chữ ký hay khóa nào khớp với {}; nếu nó nằm ở tiêu đề HTTP, thêm --header 'TÊN: GIÁ TRỊ'.",
+                    given.join(", ")
+                );
+            }
+            writeln!(
+                out,
+                "Gợi ý: không lỗi quen thuộc nào giải thích chữ ký này. Kiểm tra khóa có đúng của môi trường này \
+                 (thử nghiệm hay thật), thông điệp có bị sửa trên đường (proxy, framework) không, và so chuỗi bên kia \
+                 đã ký bằng --signed FILE."
+            )
+        }
+        Reason::Malformed
+        | Reason::DuplicateParameter
+        | Reason::OrderNotFound
+        | Reason::AmountMismatch
+        | Reason::WrongCurrency
+        | Reason::WrongMerchant
+        | Reason::Outgoing
+        | Reason::TestPing => Ok(()),
     }
-    Ok(())
 }
 
 fn cause(mistake: &Mistake) -> String {

@@ -4,6 +4,7 @@ use super::NewConnection;
 use crate::clock::Instant;
 use crate::ids::{ConnectionId, SchoolId};
 use crate::payments::books::Channel;
+use crate::payments::listing::store::Switch;
 use crate::store::{Db, StoreError, Tx};
 use crate::stored_as_text;
 
@@ -140,6 +141,14 @@ pub struct ConnectionLine {
     pub open_flows: i64,
     /// Flows that a person must look at.
     pub held_flows: i64,
+    /// The provider's own list of movements; none where it has none or nobody looked yet.
+    pub list: Option<Switch>,
+    /// When it was last read to the end.
+    pub list_read: Option<Instant>,
+    /// Movements found in it whose notice had not come.
+    pub list_found: i64,
+    /// Why it was not read to the end.
+    pub list_problem: Option<String>,
 }
 
 /// The connections of a school.
@@ -162,8 +171,12 @@ pub async fn list(db: &Db, school: &SchoolId) -> Result<Vec<ConnectionLine>, Sto
                     AND f.next_at IS NOT NULL) AS open_flows,
                 (SELECT COUNT(*) FROM provider_flow f
                   WHERE f.school_id = c.school_id AND f.connection_id = c.connection_id
-                    AND f.state = 'REVIEW') AS held_flows
+                    AND f.state = 'REVIEW') AS held_flows,
+                l.state AS list, l.read_at AS list_read, COALESCE(l.found, 0) AS list_found,
+                l.problem AS list_problem
            FROM provider_connection c
+           LEFT JOIN provider_list l ON l.school_id = c.school_id
+                                    AND l.connection_id = c.connection_id
           WHERE c.school_id = $1
           ORDER BY c.display_name, c.connection_id",
     )

@@ -23,6 +23,33 @@ pub(in crate::payments) enum Observed {
     Not(Seen, String),
 }
 
+/// Sends a call through the circuit of its connection.
+///
+/// # Errors
+/// [`Fault`] when no reply came.
+pub(in crate::payments) async fn reach(
+    app: &App,
+    connection: &Connection,
+    message: Message,
+    call: &Call,
+) -> Result<Reply, Fault> {
+    let seconds = u64::from(connection.adapter.profile().schedule.reply);
+    let deadline = Duration::from_secs(seconds.clamp(1, DEADLINE_SECONDS_MAX));
+    let (id, now) = (connection.connection_id.as_str(), app.clock.now());
+    let sent = app
+        .http
+        .send_through(id, call, deadline, now, chance(app))
+        .await;
+    sent.inspect_err(|fault| {
+        tracing::warn!(
+            connection.id = id,
+            call = message.code(),
+            problem = fault.message,
+            "a provider was not reached"
+        );
+    })
+}
+
 /// Sends a call that was built and reads its reply, outside any transaction.
 pub(in crate::payments) async fn carry(
     app: &App,
@@ -34,25 +61,9 @@ pub(in crate::payments) async fn carry(
         Ok(call) => call,
         Err(fault) => return Observed::Not(Seen::Unbuildable, fault.message),
     };
-    let seconds = u64::from(connection.adapter.profile().schedule.reply);
-    let deadline = Duration::from_secs(seconds.clamp(1, DEADLINE_SECONDS_MAX));
-    let sent = app
-        .http
-        .send_through(
-            connection.connection_id.as_str(),
-            &call,
-            deadline,
-            app.clock.now(),
-            chance(app),
-        )
-        .await;
-    let reply = match sent {
+    let reply = match reach(app, connection, message, &call).await {
         Ok(reply) => reply,
         Err(fault) => {
-            tracing::warn!(
-                connection.id = %connection.connection_id, call = message.code(),
-                problem = fault.message, "a provider was not reached"
-            );
             let seen = match fault.retry {
                 Retry::Safe => Seen::NotSent,
                 Retry::Never => Seen::Unbuildable,

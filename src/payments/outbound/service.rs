@@ -217,11 +217,11 @@ async fn save(app: &App, mut row: FlowRow) -> Result<Option<FlowRow>, FlowError>
     Ok(saved.then_some(row))
 }
 
-fn shortened(problem: String) -> String {
+pub(in crate::payments) fn shortened(problem: String) -> String {
     problem.chars().take(PROBLEM_CHARACTERS_MAX).collect()
 }
 
 /// 0 to 999, to spread pauses.
-pub(super) fn chance(app: &App) -> i64 {
+pub(in crate::payments) fn chance(app: &App) -> i64 {
     i64::try_from(app.ids.below(1_000)).unwrap_or(0)
 }

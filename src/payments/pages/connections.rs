@@ -9,6 +9,7 @@ use crate::http_out::BreakerState;
 use crate::ids::ConnectionId;
 use crate::payments::books::Channel;
 use crate::payments::connections::{self, ConnectionLine, State as Switch};
+use crate::payments::listing::store::Switch as List;
 use crate::payments::trust::Untrusted;
 use crate::web::Web;
 use crate::web::errors::PageError;
@@ -71,6 +72,10 @@ impl ConnectionsPage {
             last_proven: Some(at),
             open_flows: 2,
             held_flows: 0,
+            list: None,
+            list_read: None,
+            list_found: 0,
+            list_problem: None,
         };
         let view = |line: ConnectionLine| ConnectionView {
             address: format!(
@@ -90,7 +95,19 @@ impl ConnectionsPage {
         unproven.doubt = Some(Untrusted::NeverTried("zalopay".to_owned()));
         unproven.line.last_message = None;
         unproven.line.last_proven = None;
+        let mut listed = view(line("casso", Switch::Enabled));
+        listed.line.list = Some(List::On);
+        listed.line.list_read = Some(at);
+        listed.line.list_found = 3;
+        let mut cut_off = view(line("sepay", Switch::Enabled));
+        cut_off.line.list = Some(List::On);
+        cut_off.line.list_problem = Some("HTTP 503: Bảo trì".to_owned());
+        let mut keyless = view(line("sepay", Switch::Enabled));
+        keyless.line.list = Some(List::Off);
         let rows = vec![
+            listed,
+            cut_off,
+            keyless,
             view(line("vnpay", Switch::Enabled)),
             troubled,
             unproven,

@@ -6,6 +6,7 @@ mod fees;
 mod handlers;
 mod imports;
 mod ledger;
+mod listing;
 mod messages;
 mod money_forms;
 mod moves;

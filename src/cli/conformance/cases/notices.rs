@@ -1,150 +1,16 @@
-//! The behaviours every provider is held to. What a provider cannot do is not tried.
+//! What the provider says, well and badly.
 
-use anyhow::{Context, Result, ensure};
-use hocphi::ids::SchoolId;
-use hocphi::money::Vnd;
-use hocphi::payments::outbound::jobs::run_due;
-use hocphi::payments::outbound::request::{NewRefund, start_refund};
-use hocphi::payments::outbound::rules::{Kind, State};
-use hocphi::payments::outbound::store::of_subject;
-use hocphi_adapters::contract::{Naming, RefundSupport, Settlement};
-use hocphi_sandbox::peer::{ApiFault, NoticeLever, Outcome, Reading, faults};
+use anyhow::{Result, ensure};
+use hocphi_adapters::contract::Settlement;
+use hocphi_sandbox::peer::{Outcome, RawRequest, RawResponse, Reading, faults};
 use tokio::task::JoinSet;
 
-use super::acks;
-use super::scene::{AMOUNT, Order, Scene};
-use super::store;
+use super::{Tried, must_be_open, must_be_paid, must_have_come, reports};
+use crate::cli::conformance::scene::{AMOUNT, Order, Scene};
 
 const DAY_SECONDS: i64 = 24 * 3600;
 
-/// How a behaviour went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Pass,
-    /// The provider cannot do this.
-    NotTried,
-    Fail(String),
-}
-
-/// The behaviours in the order of the table; each is tried on the scene as the one before left it.
-pub const NAMES: [&str; 22] = [
-    "genuine",
-    "answers as prescribed",
-    "repeated x20 at once",
-    "reordered",
-    "delayed past the due day",
-    "tampered in every signed field, unproven, malformed, huge",
-    "wrong merchant",
-    "wrong currency",
-    "too little",
-    "too much",
-    "unknown order",
-    "failed",
-    "paid then failed",
-    "failed then paid",
-    "two transactions for one bill",
-    "pending then paid",
-    "suspected",
-    "money going out",
-    "several in one message",
-    "notice lost, found by asking, told late",
-    "query answers lost",
-    "refund, answer lost",
-];
-
-/// Tries one behaviour.
-pub async fn run(scene: &Scene, name: &str) -> Verdict {
-    let tried = match name {
-        "genuine" => genuine(scene).await,
-        "answers as prescribed" => acks::compare(scene).await,
-        "repeated x20 at once" => repeated(scene).await,
-        "reordered" => reordered(scene).await,
-        "delayed past the due day" => delayed(scene).await,
-        "tampered in every signed field, unproven, malformed, huge" => spoiled(scene).await,
-        "wrong merchant" => wrong_merchant(scene).await,
-        "wrong currency" => wrong_currency(scene).await,
-        "too little" => wrong_amount(scene, AMOUNT - 10_000).await,
-        "too much" => wrong_amount(scene, AMOUNT + 10_000).await,
-        "unknown order" => unknown_order(scene).await,
-        "failed" => failed(scene).await,
-        "paid then failed" => paid_then_failed(scene).await,
-        "failed then paid" => failed_then_paid(scene).await,
-        "two transactions for one bill" => two_transactions(scene).await,
-        "pending then paid" => pending_then_paid(scene).await,
-        "suspected" => suspected(scene).await,
-        "money going out" => outgoing(scene).await,
-        "several in one message" => several(scene).await,
-        "notice lost, found by asking, told late" => found_by_asking(scene).await,
-        "query answers lost" => query_answers_lost(scene).await,
-        "refund, answer lost" => refund(scene).await,
-        _ => Ok(None),
-    };
-    match tried {
-        Ok(Some(())) => Verdict::Pass,
-        Ok(None) => Verdict::NotTried,
-        Err(error) => Verdict::Fail(format!("{error:#}")),
-    }
-}
-
-/// Our own trouble: on books without accounts nothing can be posted, and the provider must come
-/// again.
-pub async fn trouble(scene: &Scene) -> Verdict {
-    let tried = async {
-        let order = scene.order().await?;
-        let notice = scene.notice(&scene.paid(&order)).await?;
-        let answer = scene.send(&notice).await?;
-        ensure!(
-            scene.peer.reading(&answer) != Reading::Done,
-            "the provider takes it for delivered although nothing is in the books"
-        );
-        acks::compare_trouble(scene, &notice).await?;
-        ensure!(scene.payments().await?.0 == 0, "something was posted");
-        Ok(())
-    };
-    match tried.await {
-        Ok(()) => Verdict::Pass,
-        Err(error) => Verdict::Fail(format!("{error:#}")),
-    }
-}
-
-type Tried = Result<Option<()>>;
-
-fn reports(scene: &Scene, outcome: Outcome) -> bool {
-    scene.peer.abilities().reports.contains(&outcome)
-}
-
-async fn must_be_paid(scene: &Scene, order: &Order) -> Result<()> {
-    let (state, paid) = scene.bill_state(order).await?;
-    ensure!(
-        state == "PAID" && paid == AMOUNT,
-        "the bill is {state} with {paid} paid"
-    );
-    Ok(())
-}
-
-async fn must_be_open(scene: &Scene, order: &Order) -> Result<()> {
-    let (state, paid) = scene.bill_state(order).await?;
-    ensure!(
-        state == "OPEN" && paid == 0,
-        "the bill is {state} with {paid} paid"
-    );
-    Ok(())
-}
-
-/// So many payments more than before, of this sum.
-async fn must_have_come(scene: &Scene, before: (i64, i64), count: i64, sum: i64) -> Result<()> {
-    let (now, total) = scene.payments().await?;
-    let came = (now - before.0, total - before.1);
-    ensure!(
-        came == (count, sum),
-        "{} payments of {} came instead of {count} of {sum}",
-        came.0,
-        came.1
-    );
-    Ok(())
-}
-
-async fn genuine(scene: &Scene) -> Tried {
+pub(super) async fn genuine(scene: &Scene) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     let reading = scene.tell(&scene.paid(&order)).await?;
     ensure!(reading == Reading::Done, "the provider will come again");
@@ -160,7 +26,7 @@ async fn genuine(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn repeated(scene: &Scene) -> Tried {
+pub(super) async fn repeated(scene: &Scene) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     let notice = scene.notice(&scene.paid(&order)).await?;
     let answers = futures_of(scene, &notice, 20).await?;
@@ -178,11 +44,7 @@ async fn repeated(scene: &Scene) -> Tried {
 }
 
 /// The same message so many times at once.
-async fn futures_of(
-    scene: &Scene,
-    notice: &hocphi_sandbox::peer::RawRequest,
-    times: usize,
-) -> Result<Vec<hocphi_sandbox::peer::RawResponse>> {
+async fn futures_of(scene: &Scene, notice: &RawRequest, times: usize) -> Result<Vec<RawResponse>> {
     let mut tasks = JoinSet::new();
     for _ in 0..times {
         let sending = scene.sender(notice);
@@ -195,7 +57,7 @@ async fn futures_of(
     Ok(answers)
 }
 
-async fn reordered(scene: &Scene) -> Tried {
+pub(super) async fn reordered(scene: &Scene) -> Tried {
     let before = scene.payments().await?;
     let mut orders = Vec::new();
     for _ in 0..3 {
@@ -219,7 +81,7 @@ async fn reordered(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn delayed(scene: &Scene) -> Tried {
+pub(super) async fn delayed(scene: &Scene) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     let event = scene.paid(&order);
     scene.wait(40 * DAY_SECONDS);
@@ -230,7 +92,7 @@ async fn delayed(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn spoiled(scene: &Scene) -> Tried {
+pub(super) async fn spoiled(scene: &Scene) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     let event = scene.paid(&order);
     let notice = scene.notice(&event).await?;
@@ -276,7 +138,7 @@ async fn spoiled(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn wrong_merchant(scene: &Scene) -> Tried {
+pub(super) async fn wrong_merchant(scene: &Scene) -> Tried {
     if !scene.peer.abilities().names_merchant {
         return Ok(None);
     }
@@ -293,7 +155,7 @@ async fn wrong_merchant(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn wrong_currency(scene: &Scene) -> Tried {
+pub(super) async fn wrong_currency(scene: &Scene) -> Tried {
     if !scene.peer.abilities().names_currency {
         return Ok(None);
     }
@@ -304,7 +166,7 @@ async fn wrong_currency(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn wrong_amount(scene: &Scene, amount: i64) -> Tried {
+pub(super) async fn wrong_amount(scene: &Scene, amount: i64) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     let reading = scene.tell(&scene.paid(&order).of_amount(amount)).await?;
     match scene.capability().settlement {
@@ -330,7 +192,7 @@ async fn wrong_amount(scene: &Scene, amount: i64) -> Tried {
     Ok(Some(()))
 }
 
-async fn unknown_order(scene: &Scene) -> Tried {
+pub(super) async fn unknown_order(scene: &Scene) -> Tried {
     let before = scene.payments().await?;
     let reference = scene.peer.reference(987_654, scene.now());
     let nobody = Order {
@@ -361,7 +223,7 @@ async fn unknown_order(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn failed(scene: &Scene) -> Tried {
+pub(super) async fn failed(scene: &Scene) -> Tried {
     let mut tried = None;
     for outcome in [Outcome::Failed, Outcome::Cancelled] {
         if !reports(scene, outcome) {
@@ -380,7 +242,7 @@ async fn failed(scene: &Scene) -> Tried {
     Ok(tried)
 }
 
-async fn paid_then_failed(scene: &Scene) -> Tried {
+pub(super) async fn paid_then_failed(scene: &Scene) -> Tried {
     if !reports(scene, Outcome::Failed) {
         return Ok(None);
     }
@@ -394,7 +256,7 @@ async fn paid_then_failed(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn failed_then_paid(scene: &Scene) -> Tried {
+pub(super) async fn failed_then_paid(scene: &Scene) -> Tried {
     if !reports(scene, Outcome::Failed) {
         return Ok(None);
     }
@@ -409,7 +271,7 @@ async fn failed_then_paid(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn two_transactions(scene: &Scene) -> Tried {
+pub(super) async fn two_transactions(scene: &Scene) -> Tried {
     let (before, order) = (scene.payments().await?, scene.order().await?);
     scene.tell(&scene.paid(&order)).await?;
     let second = scene.paid(&order);
@@ -434,7 +296,7 @@ async fn two_transactions(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn pending_then_paid(scene: &Scene) -> Tried {
+pub(super) async fn pending_then_paid(scene: &Scene) -> Tried {
     if !reports(scene, Outcome::Pending) {
         return Ok(None);
     }
@@ -450,7 +312,7 @@ async fn pending_then_paid(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn suspected(scene: &Scene) -> Tried {
+pub(super) async fn suspected(scene: &Scene) -> Tried {
     if !reports(scene, Outcome::Suspect) {
         return Ok(None);
     }
@@ -463,7 +325,7 @@ async fn suspected(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn outgoing(scene: &Scene) -> Tried {
+pub(super) async fn outgoing(scene: &Scene) -> Tried {
     if !reports(scene, Outcome::Outgoing) {
         return Ok(None);
     }
@@ -477,7 +339,7 @@ async fn outgoing(scene: &Scene) -> Tried {
     Ok(Some(()))
 }
 
-async fn several(scene: &Scene) -> Tried {
+pub(super) async fn several(scene: &Scene) -> Tried {
     let orders = [
         scene.order().await?,
         scene.order().await?,
@@ -501,140 +363,5 @@ async fn several(scene: &Scene) -> Tried {
         must_be_paid(scene, order).await?;
     }
     must_have_come(scene, before, 3, 3 * AMOUNT).await?;
-    Ok(Some(()))
-}
-
-/// Asks about what is due until nothing is, moving the clock on.
-async fn follow(scene: &Scene, seconds: i64) -> Result<()> {
-    let pause = 20;
-    for _ in 0..(seconds / pause) {
-        scene.wait(pause);
-        while run_due(&scene.app).await? > 0 {}
-    }
-    Ok(())
-}
-
-/// A provider that can be asked, whose payer comes by our order.
-fn can_ask(scene: &Scene) -> bool {
-    let capability = scene.capability();
-    capability.query && capability.naming == Naming::Order && capability.checkout
-}
-
-async fn press(scene: &Scene, order: &Order) -> Result<()> {
-    let known = scene
-        .peer
-        .book()
-        .order(&order.reference)
-        .context("the provider does not know the order")?;
-    scene.station.press(&known.handle, Outcome::Paid).await?;
-    Ok(())
-}
-
-async fn found_by_asking(scene: &Scene) -> Tried {
-    if !can_ask(scene) {
-        return Ok(None);
-    }
-    let (before, order) = (scene.payments().await?, scene.order().await?);
-    scene.peer.book().levers().notices = vec![NoticeLever::Dropped];
-    let pressed = press(scene, &order).await;
-    scene.peer.book().levers().notices.clear();
-    pressed?;
-    must_have_come(scene, before, 0, 0).await?;
-    follow(scene, 1_200).await?;
-    must_be_paid(scene, &order).await?;
-    must_have_come(scene, before, 1, AMOUNT).await?;
-    // The notice comes after all: the same transaction.
-    let known = scene
-        .peer
-        .book()
-        .order(&order.reference)
-        .context("the order")?;
-    let moved = known.transactions.first().context("its transaction")?;
-    let mut event = scene.paid(&order).as_transaction(moved.number);
-    event.at = moved.at;
-    let reading = scene.tell(&event).await?;
-    ensure!(reading == Reading::Done, "the provider will come again");
-    must_have_come(scene, before, 1, AMOUNT).await?;
-    Ok(Some(()))
-}
-
-async fn query_answers_lost(scene: &Scene) -> Tried {
-    if !can_ask(scene) {
-        return Ok(None);
-    }
-    let (before, order) = (scene.payments().await?, scene.order().await?);
-    scene.peer.book().levers().notices = vec![NoticeLever::Dropped];
-    let pressed = press(scene, &order).await;
-    scene.peer.book().levers().notices.clear();
-    pressed?;
-    // What nobody signs nobody can tell from the truth: there the connection vouches.
-    let last = if scene.peer.abilities().signs_answers {
-        ApiFault::WrongSignature
-    } else {
-        ApiFault::Garbled
-    };
-    let faults = [ApiFault::Unavailable, ApiFault::Garbled, last];
-    scene.peer.book().levers().calls.extend(faults.map(Some));
-    follow(scene, 2_400).await?;
-    scene.peer.book().levers().calls.clear();
-    must_be_paid(scene, &order).await?;
-    must_have_come(scene, before, 1, AMOUNT).await?;
-    Ok(Some(()))
-}
-
-async fn refund(scene: &Scene) -> Tried {
-    let capability = scene.capability();
-    if capability.refund == RefundSupport::None || !can_ask(scene) {
-        return Ok(None);
-    }
-    let order = scene.order().await?;
-    press(scene, &order).await?;
-    must_be_paid(scene, &order).await?;
-    let known = scene
-        .peer
-        .book()
-        .order(&order.reference)
-        .context("the order")?;
-    let moved = known.transactions.first().context("its transaction")?;
-    let new = NewRefund {
-        school_id: SchoolId::new(store::SCHOOL),
-        subject: format!("refund-{}", order.bill),
-        connection_id: scene.connection_id(),
-        order_ref: order.reference.clone(),
-        transaction_id: moved.number.to_string(),
-        paid_amount: Vnd::new(AMOUNT),
-        paid_at: scene.app.clock.now(),
-        amount: Vnd::new(AMOUNT),
-        reason: "Hoàn học phí nộp thừa".to_owned(),
-        requested_by: "ketoan".to_owned(),
-    };
-    let refunds = scene.peer.book().refunds().len();
-    scene
-        .peer
-        .book()
-        .levers()
-        .calls
-        .push_back(Some(ApiFault::ErrorAfterDoing));
-    start_refund(&scene.app, &new).await?;
-    start_refund(&scene.app, &new).await?;
-    follow(scene, 4_000).await?;
-    scene.peer.book().levers().calls.clear();
-    let given = scene.peer.book().refunds().len() - refunds;
-    ensure!(given == 1, "{given} refunds at the provider instead of one");
-    let flow = of_subject(&scene.app.db, &new.school_id, Kind::Refund, &new.subject)
-        .await?
-        .context("the flow of the refund")?;
-    // Where refunds cannot be asked about, a lost answer is for a person to find out.
-    let expected = if capability.query_refund {
-        State::Done
-    } else {
-        State::Review
-    };
-    ensure!(
-        flow.state == expected,
-        "the refund is {} ({})",
-        flow.state,
-        flow.problem.unwrap_or_default()
-    );
     Ok(Some(()))
 }
