@@ -7,10 +7,13 @@ mod books;
 #[cfg(feature = "sandbox")]
 mod carriers;
 #[cfg(feature = "sandbox")]
+mod coded_paper;
+#[cfg(feature = "sandbox")]
 mod corpus;
 #[cfg(feature = "sandbox")]
 mod declarations;
 mod documents;
+mod every_kind;
 #[cfg(feature = "sandbox")]
 mod exchange;
 mod held_keys;
