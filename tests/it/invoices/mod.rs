@@ -8,6 +8,7 @@ mod books;
 mod carriers;
 #[cfg(feature = "sandbox")]
 mod coded_paper;
+mod commands;
 #[cfg(feature = "sandbox")]
 mod corpus;
 #[cfg(feature = "sandbox")]
@@ -22,6 +23,7 @@ mod keys;
 mod life;
 mod look_up;
 mod messages;
+mod moved_money;
 mod mutations;
 mod nodes;
 mod outside_verifiers;
