@@ -95,13 +95,15 @@ impl Ids {
 
     /// An identifier that sorts by time of birth: 10 symbols of milliseconds, 14 of chance (70 bits).
     pub fn next(&self, now: Instant) -> String {
-        let mut text = String::with_capacity(TIME_SYMBOLS + RANDOM_SYMBOLS);
-        let millis = u64::try_from(now.micros() / 1_000).unwrap_or(0);
-        for place in (0..TIME_SYMBOLS).rev() {
-            text.push(symbol((millis >> (5 * place)) & 31));
-        }
+        let mut text = time_symbols(now);
+        text.reserve_exact(RANDOM_SYMBOLS);
         self.push_random(&mut text, RANDOM_SYMBOLS);
         text
+    }
+
+    /// Where identifiers that are born at a moment or later begin, in their order.
+    pub fn from_moment(moment: Instant) -> String {
+        time_symbols(moment)
     }
 
     /// A secret of 32 symbols (160 bits), for links and sessions.
@@ -135,6 +137,14 @@ impl Ids {
         // A panic elsewhere leaves the generator in a usable state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn time_symbols(moment: Instant) -> String {
+    let millis = u64::try_from(moment.micros() / 1_000).unwrap_or(0);
+    (0..TIME_SYMBOLS)
+        .rev()
+        .map(|place| symbol((millis >> (5 * place)) & 31))
+        .collect()
 }
 
 fn symbol(five_bits: u64) -> char {

@@ -1,9 +1,13 @@
-//! The whole books derived again: journal, and every figure that is stored beside it.
+//! The whole books derived again: journal, every figure that is stored beside it, and the files of
+//! the archive.
 //!
 //! The journal is read at one moment (`ledger/check`). Each comparison of stored figures is one
 //! statement, which sees one moment by itself, so that all of it can run beside nodes at work, and
 //! on a replica. Nothing is written.
 
+use std::collections::BTreeSet;
+
+use crate::ids::SchoolId;
 use crate::ledger::check::{Extent, Verified};
 use crate::ledger::{self, ChainKeys};
 use crate::payments::check::Totals;
@@ -50,6 +54,8 @@ pub struct Report {
     pub unkeyed: u64,
     /// Entries below checkpoints, proven earlier.
     pub below_checkpoints: u64,
+    /// Versions of signed documents that were read again.
+    pub files: u64,
     pub totals: Totals,
     pub findings: Vec<Finding>,
     /// Chains in order, for [`ledger::check::keep`].
@@ -85,12 +91,20 @@ pub async fn check(db: &Db, options: &Options) -> Result<Report, StoreError> {
     if options.journal_only {
         return Ok(report);
     }
-    let (of_payments, of_invoices, of_fees, totals) = tokio::try_join!(
+    let masters = options.keys.iter().flat_map(ChainKeys::masters);
+    let (of_payments, of_invoices, of_fees, totals, (files, of_archive)) = tokio::try_join!(
         payments::check::run(db),
         invoices::check::run(db),
         fees::check::run(db),
         payments::check::totals(db),
+        invoices::archive::check(db, masters, &journal.resumed),
     )?;
+    report.files = files;
+    // The archive goes on from the checkpoints of the journal: where it is wrong there is none.
+    let wrong: BTreeSet<&SchoolId> = of_archive.iter().map(|found| &found.school_id).collect();
+    report
+        .verified
+        .retain(|chain| !wrong.contains(&chain.school_id));
     let mut find = |school: String, code, detail| {
         report.findings.push(Finding {
             school,
@@ -103,6 +117,9 @@ pub async fn check(db: &Db, options: &Options) -> Result<Report, StoreError> {
         find(finding.school_id.to_string(), finding.code, finding.subject);
     }
     for finding in of_invoices {
+        find(finding.school_id.to_string(), finding.code, finding.subject);
+    }
+    for finding in of_archive {
         find(finding.school_id.to_string(), finding.code, finding.subject);
     }
     for finding in of_fees {

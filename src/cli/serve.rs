@@ -64,6 +64,11 @@ impl Place {
         if let Some(url) = &self.database_url {
             config.database.url.clone_from(url);
         }
+        if self.config.is_none()
+            && let Some(key) = key_beside(&config.database.url)
+        {
+            config.secrets.master_key_file = key;
+        }
         Ok(config)
     }
 
@@ -75,6 +80,12 @@ impl Place {
     pub async fn open(&self) -> Result<App> {
         open(&self.configuration()?).await
     }
+}
+
+/// The master key that lies beside an embedded database.
+fn key_beside(url: &str) -> Option<PathBuf> {
+    let folder = Path::new(url.strip_prefix("sqlite://")?).parent()?;
+    Some(folder.join("master.key")).filter(|key| key.exists())
 }
 
 /// Chạy cổng thanh toán theo tệp cấu hình.

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::exchange_store::{self as store, PendingRow};
 use super::service::InvoiceError;
-use super::store::{self, InvoiceState, PendingRow};
+use super::spoken;
+use super::store::InvoiceState;
 use crate::App;
 use crate::clock::{Day, Instant};
 use crate::ids::{InvoiceId, PaymentId, SchoolId};
@@ -121,7 +123,7 @@ fn shown(row: PendingRow, holidays: Option<&BTreeSet<Day>>, today: Day) -> Pendi
         issue_day: row.issue_day,
         deadline,
         nearness: Nearness::of(deadline, today),
-        problem: row.problem,
+        problem: row.problem.as_deref().map(spoken::outage),
         problem_since: row.tried_at.map(Instant::shown),
     }
 }

@@ -9,6 +9,7 @@ use super::service::{
     Exchange, InvoiceError, KeyRing, Outside, Progress, collect, issue, kinds, receipt_payments,
     send,
 };
+use super::spoken;
 use crate::App;
 use crate::ids::{InvoiceId, PaymentId};
 use crate::jobs::{Handler, Job, Outcome};
@@ -50,10 +51,11 @@ impl Handler for IssueHandler {
 }
 
 pub(super) fn failed(error: &InvoiceError) -> Outcome {
+    let said = spoken::invoice(error);
     if error.may_pass() {
-        Outcome::Failed(error.to_string())
+        Outcome::Failed(said)
     } else {
-        Outcome::Dead(error.to_string())
+        Outcome::Dead(said)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every SQL statement of payment receipts.
 
 use super::receipt::Receipt;
-use super::store::{AllocationRow, PaymentRow, Wanted};
+use super::store::{PaymentRow, Wanted};
 use crate::clock::Instant;
 use crate::ids::{PaymentId, ReceiptId, SchoolId};
 use crate::money::Vnd;
@@ -19,34 +19,6 @@ pub async fn payments(db: &Db, wanted: &[Wanted]) -> Result<Vec<ReceiptedRow>, S
                                       AND d.payment_id = p.payment_id AND d.cause = r.cause",
     )
     .bind(rows(wanted))
-    .all()
-    .await
-}
-
-/// What no receipt documents yet.
-pub async fn allocations(
-    db: &Db,
-    payments: &[(SchoolId, PaymentId)],
-) -> Result<Vec<AllocationRow>, StoreError> {
-    db.sql(
-        "SELECT a.school_id, a.payment_id, a.seq, a.amount, l.name, l.collection_class,
-                l.unit_name, l.quantity, l.unit_price, l.document_rule, l.vat_rate,
-                b.bill_code, b.pupil_name, b.pupil_code, b.class_name, b.payer_name,
-                (SELECT MIN(g.address) FROM guardian g
-                  WHERE g.school_id = b.school_id AND g.pupil_id = b.pupil_id
-                    AND g.full_name = b.payer_name) AS payer_address
-           FROM ROWS($1: school_id TEXT, payment_id TEXT) AS r
-           JOIN allocation a ON a.school_id = r.school_id AND a.payment_id = r.payment_id
-                            AND a.target = 'BILL_LINE' AND a.moved_on < a.amount
-           JOIN fee_bill b ON b.school_id = a.school_id AND b.bill_id = a.bill_id
-           JOIN bill_line l ON l.school_id = a.school_id AND l.bill_id = a.bill_id
-                           AND l.line_no = a.line_no
-          WHERE NOT EXISTS (SELECT 1 FROM payment_receipt_line n
-                             WHERE n.school_id = a.school_id AND n.payment_id = a.payment_id
-                               AND n.seq = a.seq)
-          ORDER BY a.school_id, a.payment_id, a.seq",
-    )
-    .bind(rows(payments))
     .all()
     .await
 }

@@ -96,6 +96,11 @@ impl ChainKeys {
         }))
     }
 
+    /// The master keys themselves, the present one first.
+    pub fn masters(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&*self.0.current).chain(&self.0.former)
+    }
+
     /// The key for a school that has none yet.
     pub fn first(&self) -> Arc<ChainKey> {
         self.generation(1)
@@ -122,8 +127,8 @@ impl ChainKeys {
         }
         drop(known);
         let generation = generation_of(id)?;
-        let found = std::iter::once(&*self.0.current)
-            .chain(&self.0.former)
+        let found = self
+            .masters()
             .map(|master| ChainKey::derive(master, generation))
             .find(|key| key.id == id)
             .map(Arc::new);

@@ -64,6 +64,27 @@ pub fn advice(code: &str) -> Advice {
             INVOICE,
         ),
         "correction_differs" => ("chuỗi điều chỉnh, thay thế của hóa đơn bị sai", INVOICE),
+        "archive_file_changed" => (
+            "tệp đã ký trong kho bị sửa sau khi lưu",
+            "khôi phục từ bản sao lưu và xem ai đã ghi vào cơ sở dữ liệu",
+        ),
+        "archive_seal_broken" => (
+            "dòng của kho không do khóa chủ của hệ thống niêm phong",
+            "chạy lại với --former-master-key-file nếu đã đổi khóa chủ, rồi khôi phục từ bản sao lưu",
+        ),
+        "archive_version_missing" => (
+            "kho thiếu một phiên bản của chứng từ",
+            "khôi phục từ bản sao lưu",
+        ),
+        "archive_differs" => (
+            "tệp đang dùng khác mọi phiên bản trong kho; bản trong kho là bản đã ký",
+            "so hai bản, khôi phục bản đang dùng từ kho, tìm ai có quyền ghi",
+        ),
+        "archive_missing" => ("tệp đã ký chưa vào kho", "chạy hocphi invoice archive fill"),
+        "archive_guard_missing" => (
+            "chốt cấm sửa kho lưu trữ đã bị gỡ",
+            "tìm ai đã gỡ, chạy --full, rồi tạo lại chốt như trong tệp migrations",
+        ),
         "job_missing" => ("hóa đơn dở dang mà không có việc nào tiếp tục", INVOICE),
         "job_without_subject" => (
             "việc chờ về một thứ không có",

@@ -260,6 +260,14 @@ fn invoices(table: &mut Table) {
         &schools::software_tax_code(),
         registered,
     );
+    let office = ("Cơ quan thuế quản lý trường (minh họa)", SAMPLE);
+    for (key, value) in [
+        ("tax_office_name", "Thuế tỉnh Thái Nguyên"),
+        ("tax_office_code", "60701"),
+        ("tax_place", "Thái Nguyên"),
+    ] {
+        put(table, key, "SO-TN", ("01/07/2025", ""), value, office);
+    }
     for school in SCHOOLS {
         let since = ("01/07/2025", "");
         let method = if school.deducts {

@@ -1,5 +1,6 @@
 //! `hocphi invoice archive`: whether what was signed is still what was signed.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use hocphi::clock::Clock;
 use hocphi::invoices::archive::{self, Finding};
+use hocphi::soundness::advice;
 
 use super::super::ledger::Books;
 
@@ -41,9 +43,9 @@ pub async fn run(args: ArchiveArgs) -> Result<ExitCode> {
 }
 
 async fn check(books: &Books, json: bool) -> Result<ExitCode> {
-    let key = books.sealing_key()?;
+    let keys = books.keys()?;
     let db = books.reader().await?;
-    let (count, findings) = archive::check(&db, &key).await?;
+    let (count, findings) = archive::check(&db, keys.masters(), &BTreeMap::new()).await?;
     db.close().await;
     if json {
         let answer = serde_json::json!({"files": count, "findings": findings});
@@ -58,7 +60,12 @@ async fn check(books: &Books, json: bool) -> Result<ExitCode> {
             subject,
         } in &findings
         {
-            println!("  {code}  trường {school_id}, {subject}: {}", advice(code));
+            let advice = advice(code);
+            println!(
+                "  {code}  trường {school_id}, {subject}: {}",
+                advice.meaning
+            );
+            println!("    Việc cần làm: {}", advice.what_to_do);
         }
     }
     Ok(if findings.is_empty() {
@@ -66,23 +73,6 @@ async fn check(books: &Books, json: bool) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// What it means and what to do.
-fn advice(code: &str) -> &'static str {
-    match code {
-        "archive_file_changed" => {
-            "nội dung tệp đã bị sửa sau khi lưu; khôi phục từ bản sao lưu và xem ai đã ghi vào cơ sở dữ liệu"
-        }
-        "archive_seal_broken" => {
-            "dòng này không do khóa chủ của hệ thống niêm phong; kiểm tra khóa chủ, rồi khôi phục từ bản sao lưu"
-        }
-        "archive_version_missing" => "thiếu một phiên bản; khôi phục từ bản sao lưu",
-        "archive_differs" => {
-            "tệp đang dùng khác mọi phiên bản trong kho; bản trong kho là bản đã ký"
-        }
-        _ => "tệp đã ký chưa vào kho; chạy hocphi invoice archive fill",
-    }
 }
 
 async fn fill(books: &Books) -> Result<ExitCode> {

@@ -46,7 +46,7 @@ pub struct ExportArgs {
     out: PathBuf,
 }
 
-fn day(text: &str) -> Result<Day, String> {
+pub(super) fn day(text: &str) -> Result<Day, String> {
     Day::parse_iso(text).ok_or_else(|| "ngày có dạng 2026-11-23".to_owned())
 }
 

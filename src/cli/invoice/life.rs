@@ -4,19 +4,22 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use hocphi::App;
+use hocphi::clock::Day;
 use hocphi::ids::{InvoiceId, SchoolId};
 use hocphi::invoices::deadline::{Nearness, watch};
 use hocphi::invoices::declarations::document::People;
 use hocphi::invoices::declarations::service::{NewNotice, NewRegistration, notify, register};
 use hocphi::invoices::document::{Correction, CorrectionReason, VatRate};
-use hocphi::invoices::life::content::Content;
-use hocphi::invoices::life::service::{After, Ask, correct, mend, show};
+use hocphi::invoices::life::content::{Content, ContentLine};
+use hocphi::invoices::life::service::{After, Ask, LifeError, correct, mend, show};
 use hocphi::invoices::life::store::by_name;
 use hocphi::invoices::service::KeyRing;
+use hocphi::invoices::spoken;
 use hocphi::money;
+use hocphi::web::language::Language;
 
 use crate::cli::serve::Place;
 use crate::cli::setup::find_school;
@@ -88,11 +91,13 @@ pub fn run_watch(args: &WatchArgs) -> Result<ExitCode> {
 /// What is done about a wrong invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Method {
+    /// Lập hóa đơn điều chỉnh: chỉ ghi phần chênh lệch.
     Adjust,
+    /// Lập hóa đơn thay thế: ghi lại toàn bộ.
     Replace,
-    /// A price that an authority set later.
+    /// Điều chỉnh theo giá do cơ quan có thẩm quyền quyết định sau.
     Authority,
-    /// The authority refused it: the same number again.
+    /// Hóa đơn bị cơ quan thuế từ chối: sửa, ký và gửi lại với số cũ.
     Mend,
 }
 
@@ -114,14 +119,24 @@ pub struct CorrectArgs {
     /// Văn bản thỏa thuận với tổ chức, hoặc cách đã báo cho người mua.
     #[arg(long)]
     agreement: Option<String>,
+    /// Họ tên người mua; để trống thì bỏ.
     #[arg(long)]
     buyer_name: Option<String>,
+    /// Tên đơn vị của người mua.
     #[arg(long)]
     buyer_organisation: Option<String>,
+    /// Mã số thuế người mua.
     #[arg(long)]
     buyer_tax_code: Option<String>,
+    /// Mã số đơn vị có quan hệ với ngân sách.
+    #[arg(long)]
+    buyer_budget_code: Option<String>,
+    /// Địa chỉ người mua.
     #[arg(long)]
     buyer_address: Option<String>,
+    /// Số định danh cá nhân của người mua.
+    #[arg(long)]
+    buyer_personal_id: Option<String>,
     /// Khoản thứ mấy và số tiền đúng, đã gồm thuế: 1=3000000.
     #[arg(long = "amount", value_name = "N=AMOUNT")]
     amounts: Vec<String>,
@@ -145,10 +160,16 @@ pub fn run_correct(args: &CorrectArgs) -> Result<ExitCode> {
         let shown = show(&app.db, &school, &target)
             .await?
             .with_context(|| format!("không có hóa đơn {}", args.invoice))?;
+        if args.changes_nothing() {
+            print_content(&args.invoice, &shown.content)?;
+            bail!("chưa nói phải sửa gì: --buyer-…, --amount, --rate hoặc --name");
+        }
         let after = args.after(shown.content)?;
         let (method, reason) = match args.method {
             Method::Mend => {
-                mend(&app, &school, &target, after, &args.why).await?;
+                mend(&app, &school, &target, after, &args.why)
+                    .await
+                    .map_err(said)?;
                 println!("{} được ký và gửi lại với số cũ", args.invoice);
                 app.db.close().await;
                 return Ok(ExitCode::SUCCESS);
@@ -167,7 +188,9 @@ pub fn run_correct(args: &CorrectArgs) -> Result<ExitCode> {
             cause: args.request.clone().unwrap_or_else(|| app.ids.token()),
             by: "cli".to_owned(),
         };
-        let made = correct(&app, &KeyRing::default(), &school, ask).await?;
+        let made = correct(&app, &KeyRing::default(), &school, ask)
+            .await
+            .map_err(said)?;
         let chain = show(&app.db, &school, &made).await?;
         let name = chain
             .iter()
@@ -183,6 +206,16 @@ pub fn run_correct(args: &CorrectArgs) -> Result<ExitCode> {
     })
 }
 
+/// Why it was not done, as the pages say it.
+fn said(error: LifeError) -> anyhow::Error {
+    match error {
+        LifeError::Refused(refusal) => {
+            anyhow!(Language::Vietnamese.t(spoken::refusal(&refusal)))
+        }
+        LifeError::Invoice(error) => anyhow!(spoken::invoice(&error)),
+    }
+}
+
 impl CorrectArgs {
     fn after(&self, mut content: Content) -> Result<Content> {
         let put = |place: &mut Option<String>, given: &Option<String>| {
@@ -193,43 +226,94 @@ impl CorrectArgs {
         put(&mut content.buyer.name, &self.buyer_name);
         put(&mut content.buyer.organisation, &self.buyer_organisation);
         put(&mut content.buyer.tax_code, &self.buyer_tax_code);
+        put(&mut content.buyer.budget_code, &self.buyer_budget_code);
         put(&mut content.buyer.address, &self.buyer_address);
+        put(&mut content.buyer.personal_id, &self.buyer_personal_id);
         for given in &self.amounts {
-            let (place, text) = numbered(given)?;
-            let line = content.lines.get_mut(place).context("không có khoản này")?;
-            line.amount = money::typed(text).with_context(|| format!("số tiền {text:?}"))?;
+            let (line, text) = line(&mut content, given)?;
+            line.amount = money::typed(text)
+                .filter(|amount| !amount.is_negative())
+                .with_context(|| format!("không đọc được số tiền của {given:?}"))?;
         }
         for given in &self.rates {
-            let (place, text) = numbered(given)?;
-            let line = content.lines.get_mut(place).context("không có khoản này")?;
-            line.rate = VatRate::parse(text).with_context(|| format!("thuế suất {text:?}"))?;
+            let (line, text) = line(&mut content, given)?;
+            line.rate = VatRate::parse(text).with_context(|| {
+                format!("không đọc được thuế suất của {given:?}; ví dụ 2=KCT, 2=8%")
+            })?;
         }
         for given in &self.names {
-            let (place, text) = numbered(given)?;
-            let line = content.lines.get_mut(place).context("không có khoản này")?;
+            let (line, text) = line(&mut content, given)?;
             line.name = text.to_owned();
         }
         Ok(content)
     }
+
+    fn changes_nothing(&self) -> bool {
+        let buyer = [
+            &self.buyer_name,
+            &self.buyer_organisation,
+            &self.buyer_tax_code,
+            &self.buyer_budget_code,
+            &self.buyer_address,
+            &self.buyer_personal_id,
+        ];
+        buyer.into_iter().all(Option::is_none)
+            && self.amounts.is_empty()
+            && self.rates.is_empty()
+            && self.names.is_empty()
+    }
 }
 
-/// `N=…`, counted from one.
-fn numbered(given: &str) -> Result<(usize, &str)> {
+/// The line that `N=…` names, counted from one, and what is said of it.
+fn line<'c, 'g>(
+    content: &'c mut Content,
+    given: &'g str,
+) -> Result<(&'c mut ContentLine, &'g str)> {
     let (place, text) = given
         .split_once('=')
         .with_context(|| format!("{given:?} phải có dạng N=…"))?;
-    let place: usize = place.trim().parse()?;
-    let Some(place) = place.checked_sub(1) else {
-        bail!("khoản được đếm từ 1");
-    };
-    Ok((place, text))
+    let count = content.lines.len();
+    let line = place
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .and_then(|place| content.lines.get_mut(place.checked_sub(1)?));
+    let line = line.with_context(|| format!("{given:?}: hóa đơn có các khoản từ 1 đến {count}"))?;
+    Ok((line, text))
+}
+
+/// What stands now, with the numbers that `--amount`, `--rate` and `--name` go by.
+fn print_content(invoice: &str, content: &Content) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let buyer = &content.buyer;
+    writeln!(out, "{invoice} đang ghi:")?;
+    for (label, value) in [
+        ("người mua", &buyer.name),
+        ("đơn vị", &buyer.organisation),
+        ("mã số thuế", &buyer.tax_code),
+        ("mã ĐVQHNS", &buyer.budget_code),
+        ("địa chỉ", &buyer.address),
+        ("số định danh", &buyer.personal_id),
+    ] {
+        if let Some(value) = value {
+            writeln!(out, "  {label}: {value}")?;
+        }
+    }
+    for (place, line) in content.lines.iter().enumerate() {
+        let (amount, rate) = (line.amount, line.rate);
+        writeln!(out, "  {}. {}  {amount}  {rate}", place + 1, line.name)?;
+    }
+    Ok(())
 }
 
 async fn find_invoice(app: &App, school: &SchoolId, name: &str) -> Result<InvoiceId> {
     let (series, number) = name
         .rsplit_once('-')
         .with_context(|| format!("{name:?} phải có dạng 1C26TAA-128"))?;
-    by_name(&app.db, school, series, number.parse()?)
+    let number = number
+        .parse()
+        .with_context(|| format!("{name:?} phải có dạng 1C26TAA-128"))?;
+    by_name(&app.db, school, series, number)
         .await?
         .with_context(|| format!("không có hóa đơn {name}"))
 }
@@ -244,6 +328,12 @@ pub struct NoticeArgs {
     /// Hóa đơn và chỗ sai: "1C26TAA-128=Sai tên người mua, đúng là …".
     #[arg(required = true, value_name = "INVOICE=WHY")]
     invoices: Vec<String>,
+    /// Số thông báo 01/TB-RSĐT của cơ quan thuế mà lần này trả lời.
+    #[arg(long, value_name = "NUMBER", requires = "answers_day")]
+    answers: Option<String>,
+    /// Ngày của thông báo đó, 2026-11-23.
+    #[arg(long, value_name = "DAY", requires = "answers", value_parser = super::export::day)]
+    answers_day: Option<Day>,
     /// Asked twice with the same word, made once.
     #[arg(long)]
     request: Option<String>,
@@ -258,16 +348,19 @@ pub fn run_notice(args: &NoticeArgs) -> Result<ExitCode> {
         for given in &args.invoices {
             let (name, why) = given
                 .split_once('=')
+                .filter(|(_, why)| !why.trim().is_empty())
                 .with_context(|| format!("{given:?} phải có dạng HÓA-ĐƠN=CHỖ SAI"))?;
             invoices.push((find_invoice(&app, &school, name).await?, why.to_owned()));
         }
         let new = NewNotice {
             invoices,
-            answers: None,
+            answers: args.answers.clone().zip(args.answers_day),
             request: args.request.clone().unwrap_or_else(|| app.ids.token()),
             by: "cli".to_owned(),
         };
-        let made = notify(&app, &KeyRing::default(), &school, new).await?;
+        let made = notify(&app, &KeyRing::default(), &school, new)
+            .await
+            .map_err(|error| said(spoken::of_declaration(error, &args.school)))?;
         println!("{made} (gửi bằng việc tax.send)");
         app.db.close().await;
         Ok(ExitCode::SUCCESS)
@@ -316,7 +409,9 @@ pub fn run_register(args: &RegisterArgs) -> Result<ExitCode> {
             request: args.request.clone().unwrap_or_else(|| app.ids.token()),
             by: "cli".to_owned(),
         };
-        let made = register(&app, &KeyRing::default(), &school, new).await?;
+        let made = register(&app, &KeyRing::default(), &school, new)
+            .await
+            .map_err(|error| said(spoken::of_declaration(error, &args.school)))?;
         println!("{made} (gửi bằng việc tax.send)");
         app.db.close().await;
         Ok(ExitCode::SUCCESS)

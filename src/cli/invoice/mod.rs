@@ -4,6 +4,7 @@ mod archive;
 #[cfg(feature = "sandbox")]
 mod corpus;
 mod export;
+mod file;
 mod life;
 mod pdf;
 
@@ -17,8 +18,7 @@ use hocphi::clock::Clock;
 use hocphi::invoices::signature::{Certificate, pem_blocks};
 use hocphi::invoices::verify::{CATALOGUE, RULES, Report, RuleSet, Severity, Trust, verify};
 
-/// Files larger than this are not read into memory.
-const FILE_BYTES_MAX: u64 = 20_000_000;
+/// Exit codes: a file is no valid document; a file could not be read at all.
 const WRONG: u8 = 1;
 const UNREADABLE: u8 = 2;
 
@@ -30,7 +30,8 @@ pub struct InvoiceArgs {
 
 #[derive(Debug, Subcommand)]
 enum InvoiceCommand {
-    /// Kiểm tra cấu trúc, số học và chữ ký của hóa đơn điện tử (XML).
+    /// Kiểm tra cấu trúc, số học và chữ ký của hóa đơn điện tử (XML); thoát 0 khi mọi tệp hợp lệ,
+    /// 1 khi có tệp không hợp lệ, 2 khi có tệp không đọc được.
     Verify(VerifyArgs),
     /// Liệt kê các quy tắc của bộ kiểm tra.
     Rules {
@@ -68,7 +69,7 @@ struct VerifyArgs {
     /// Certificates (PEM) of trusted issuers; without any, the chain is not checked.
     #[arg(long = "ca", value_name = "PEM")]
     authorities: Vec<PathBuf>,
-    /// Invoices, or messages that hold invoices.
+    /// Invoices, messages that hold invoices, payment receipts, registrations and notices.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -136,7 +137,7 @@ fn run_verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut code = 0;
     for file in &args.files {
         let name = file.display().to_string();
-        match read(file) {
+        match file::read(file) {
             Ok(bytes) => {
                 let report = verify(&bytes, trust);
                 if !report.valid {
@@ -151,25 +152,17 @@ fn run_verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             Err(problem) => {
                 code = UNREADABLE;
                 if args.json {
-                    let line = serde_json::json!({"file": name, "valid": false, "error": format!("{problem:#}")});
+                    let line = serde_json::json!({
+                        "file": name, "valid": false, "code": problem.code(), "error": problem.to_string(),
+                    });
                     writeln!(out, "{line}")?;
                 } else {
-                    eprintln!("{name}: không đọc được: {problem:#}");
+                    eprintln!("{name}: không đọc được [{}]: {problem}", problem.code());
                 }
             }
         }
     }
     Ok(ExitCode::from(code))
-}
-
-fn read(file: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    let facts = std::fs::metadata(file)?;
-    anyhow::ensure!(facts.is_file(), "not a file");
-    anyhow::ensure!(
-        facts.len() <= FILE_BYTES_MAX,
-        "larger than {FILE_BYTES_MAX} bytes"
-    );
-    Ok(std::fs::read(file)?)
 }
 
 /// The certificates of PEM files; a list of files without any is a mistake.

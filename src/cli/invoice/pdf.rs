@@ -11,7 +11,8 @@ use hocphi::invoices::rendition::{Paper, RenditionOptions, pdf};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{UNREADABLE, WRONG, read};
+use super::file::read;
+use super::{UNREADABLE, WRONG};
 
 #[derive(Debug, Args)]
 pub struct PdfArgs {
@@ -72,7 +73,11 @@ pub fn run(args: &PdfArgs) -> anyhow::Result<ExitCode> {
             Ok(bytes) => pdf(&bytes, &options),
             Err(problem) => {
                 code = UNREADABLE;
-                eprintln!("{}: không đọc được: {problem:#}", file.display());
+                eprintln!(
+                    "{}: không đọc được [{}]: {problem}",
+                    file.display(),
+                    problem.code()
+                );
                 continue;
             }
         };

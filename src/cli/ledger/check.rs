@@ -19,8 +19,8 @@ const SHOWN_PER_CODE: usize = 20;
 /// Tính lại mọi số liệu từ nhật ký và so với những gì đã lưu; có điểm sai thì thoát với mã 1.
 ///
 /// Reads one moment beside running nodes, also on a standby, and changes nothing but the checkpoints
-/// from which the next check goes on. What was proven below a checkpoint is not looked at again: a full
-/// check is due regularly. Where there is no master key, everything but the keyed digests is derived
+/// from which the next check goes on. Entries and archived files that were proven before a checkpoint are
+/// not looked at again: a full check is due regularly. Where there is no master key, everything but the keyed digests is derived
 /// again, and the report says so.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
@@ -29,7 +29,7 @@ pub struct Args {
     /// Look at every entry, whatever was checked before.
     #[arg(long)]
     full: bool,
-    /// The journal alone, without bills, credits, invoices and jobs.
+    /// The journal alone, without bills, credits, invoices, archived files and jobs.
     #[arg(long)]
     journal_only: bool,
     /// As if there were no master key here.
@@ -123,6 +123,7 @@ fn as_json(report: &Report, is_keyed: bool) -> serde_json::Value {
         "unkeyed": report.unkeyed, "below_checkpoints": report.below_checkpoints,
         "keyed_digests_proven": is_keyed,
         "payments": report.totals.payments, "money_in": report.totals.money_in,
+        "files": report.files,
         "findings": findings,
     })
 }
@@ -165,9 +166,10 @@ fn print(report: &Report, is_keyed: bool, journal_only: bool) {
         String::new()
     } else {
         format!(
-            ", {} khoản thu {}",
+            ", {} khoản thu {}, {} tệp của kho lưu trữ",
             report.totals.payments,
-            Vnd::new(report.totals.money_in)
+            Vnd::new(report.totals.money_in),
+            report.files,
         )
     };
     println!(

@@ -4,7 +4,7 @@ mod check;
 mod periods;
 mod read;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl Books {
     }
 
     /// The keys of the installation; the key file must be there.
-    fn keys(&self) -> Result<ChainKeys> {
+    pub(super) fn keys(&self) -> Result<ChainKeys> {
         let config = self.config()?;
         let file = self.key_file(&config);
         if !file.exists() {
@@ -95,20 +95,9 @@ impl Books {
     }
 
     fn key_file(&self, config: &Config) -> PathBuf {
-        if let Some(file) = &self.master_key_file {
-            return file.clone();
-        }
-        let configured = &config.secrets.master_key_file;
-        let beside = config
-            .database
-            .url
-            .strip_prefix("sqlite://")
-            .and_then(|file| Path::new(file).parent())
-            .map(|folder| folder.join("master.key"));
-        match beside {
-            Some(beside) if self.place.names_no_config() && beside.exists() => beside,
-            _ => configured.clone(),
-        }
+        self.master_key_file
+            .clone()
+            .unwrap_or_else(|| config.secrets.master_key_file.clone())
     }
 
     /// For reading alone: changes nothing, works on a replica.

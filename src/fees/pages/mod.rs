@@ -1,4 +1,4 @@
-//! What a family sees: the form for a bill code, the bill, its status, its invoices.
+//! What a family sees: the form for a bill code, the bill, its status, its documents.
 //!
 //! A bill opens by its access token, or by its code; the code is printed, read aloud and typed into
 //! memos, so with the code alone the child stays masked.
@@ -41,7 +41,7 @@ pub fn routes() -> Router<Web> {
         .route("/tra-cuu", get(find::find))
         .route("/b/{key}", get(show))
         .route("/b/{key}/status", get(show_status))
-        .route("/b/{key}/invoice/{file}", get(download_invoice))
+        .route("/b/{key}/invoice/{file}", get(download_document))
 }
 
 /// What stands in the address of a bill.
@@ -162,7 +162,7 @@ async fn show_status(
     page(&StatusFragment::load(&web, &shell, &key, &bill, query.from == "return").await?)
 }
 
-async fn download_invoice(
+async fn download_document(
     State(web): State<Web>,
     extensions: Extensions,
     Path((text, file)): Path<(String, String)>,
@@ -174,21 +174,21 @@ async fn download_invoice(
         return Err(PageError::Forbidden);
     }
     let (school, bill) = key.resolve(&web, &extensions).await?;
-    let invoice = store::invoice_file(&web.app.db, &school, &bill, lookup_code)
+    let found = store::document_file(&web.app.db, &school, &bill, lookup_code)
         .await?
         .ok_or(PageError::NotFound)?;
-    xml_file(&invoice)
+    xml_file(&found)
 }
 
-/// A signed invoice as a download, byte for byte as stored.
+/// A signed document as a download, byte for byte as stored.
 ///
 /// # Errors
 /// [`PageError::NotFound`] when it is not signed yet.
-pub fn xml_file(invoice: &store::InvoiceFile) -> Result<Response, PageError> {
-    let xml = invoice.xml.clone().ok_or(PageError::NotFound)?;
+pub fn xml_file(document: &store::DocumentFile) -> Result<Response, PageError> {
+    let xml = document.xml.clone().ok_or(PageError::NotFound)?;
     let name = format!(
         "attachment; filename=\"{}-{}.xml\"",
-        invoice.symbol, invoice.number
+        document.symbol, document.number
     );
     let mut response = xml.into_response();
     let headers = response.headers_mut();

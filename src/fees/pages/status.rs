@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::BillKey;
-use super::store::{self, Bill, BillInvoice};
+use super::store::{self, Bill, BillDocument};
 use crate::clock::{Day, Instant};
 use crate::fees::vocabulary::BillState;
 use crate::money::Vnd;
@@ -35,13 +35,13 @@ pub enum Status {
 pub struct StatusFragment {
     pub shell: Shell,
     pub key: String,
-    pub shows_invoices: bool,
+    pub shows_documents: bool,
     pub status: Status,
     pub due_day: Day,
     pub paid: Vnd,
     pub rest: Vnd,
     pub settled_at: Option<Instant>,
-    pub invoices: Vec<BillInvoice>,
+    pub documents: Vec<BillDocument>,
     /// Nothing will change by itself any more.
     pub is_final: bool,
 }
@@ -71,8 +71,8 @@ impl StatusFragment {
             // Paid, but the bill does not show it yet; or back from a provider we know nothing of.
             Some(_) | None => (is_open && returned, false),
         };
-        let invoices = if bill.amount_paid.is_positive() {
-            store::invoices(db, &bill.school_id, &bill.bill_id).await?
+        let documents = if bill.amount_paid.is_positive() {
+            store::documents(db, &bill.school_id, &bill.bill_id).await?
         } else {
             Vec::new()
         };
@@ -86,20 +86,22 @@ impl StatusFragment {
             BillState::Open if now.day() > bill.due_day => Status::Overdue,
             BillState::Open => Status::Unpaid,
         };
-        let documented = !invoices.is_empty() && invoices.iter().all(|i| i.state == "CODED");
+        // Receipts are signed in the job that signs the invoice, which then still waits for its code.
+        let mut invoices = documents.iter().filter(|one| !one.is_receipt()).peekable();
+        let documented = invoices.peek().is_some() && invoices.all(|one| one.state == "CODED");
         let waited_enough = bill
             .settled_at
             .is_none_or(|settled| now > settled.plus_seconds(INVOICE_WAIT_SECONDS));
         Ok(Self {
             shell: shell.clone(),
             key: key.as_str().to_owned(),
-            shows_invoices: key.shows_child(),
+            shows_documents: key.shows_child(),
             status,
             due_day: bill.due_day,
             paid: bill.amount_paid,
             rest: bill.amount_due - bill.amount_paid,
             settled_at: bill.settled_at,
-            invoices,
+            documents,
             is_final: match status {
                 Status::Paid => documented || waited_enough,
                 Status::NothingDue | Status::Cancelled => true,
@@ -168,7 +170,7 @@ impl StatusFragment {
     }
 
     fn awaits_invoice(&self) -> bool {
-        self.status == Status::Paid && self.invoices.is_empty() && !self.is_final
+        self.status == Status::Paid && self.documents.is_empty() && !self.is_final
     }
 
     /// A fragment for samples.
@@ -182,20 +184,25 @@ impl StatusFragment {
         Self {
             shell: shell.clone(),
             key: "0123456789abcdefghjkmnpqrstvwxyz".to_owned(),
-            shows_invoices: true,
+            shows_documents: true,
             status,
             due_day: Day::new(2026, 11, 30).expect("a day"),
             paid: Vnd::new(paid),
             rest: Vnd::new(rest),
             settled_at: (status == Status::Paid).then_some(at),
-            invoices: if with_invoice {
-                vec![BillInvoice {
-                    symbol: "C26TAA".to_owned(),
-                    form: "1".to_owned(),
-                    number: 42,
-                    state: "CODED".to_owned(),
-                    lookup_code: "7kq2m9xw4t".to_owned(),
-                }]
+            documents: if with_invoice {
+                let document =
+                    |kind: &str, symbol: &str, state: &str, lookup_code: &str| BillDocument {
+                        kind: kind.to_owned(),
+                        symbol: symbol.to_owned(),
+                        number: 42,
+                        state: state.to_owned(),
+                        lookup_code: lookup_code.to_owned(),
+                    };
+                vec![
+                    document("ORIGINAL", "1C26TAA", "CODED", "7kq2m9xw4t"),
+                    document("RECEIPT", "PT26", "SIGNED", "8kq2m9xw4t"),
+                ]
             } else {
                 Vec::new()
             },

@@ -72,14 +72,36 @@ pub struct PayChoice {
     pub channel: String,
 }
 
-/// An invoice of money paid on a bill.
+/// An invoice or a receipt of money paid on a bill.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct BillInvoice {
+pub struct BillDocument {
+    /// `RECEIPT`, or what the invoice is: `ORIGINAL`, `ADJUSTING`, `REPLACING`.
+    pub kind: String,
+    /// As it is printed: form and symbol of an invoice, the symbol of a receipt.
     pub symbol: String,
-    pub form: String,
     pub number: i64,
     pub state: String,
     pub lookup_code: String,
+}
+
+impl BillDocument {
+    pub fn is_receipt(&self) -> bool {
+        self.kind == "RECEIPT"
+    }
+
+    pub fn is_signed(&self) -> bool {
+        self.state != "NUMBERED"
+    }
+
+    /// The text that names it.
+    pub fn label(&self) -> &'static str {
+        match self.kind.as_str() {
+            "RECEIPT" => "status-receipt",
+            "ADJUSTING" => "status-adjusting",
+            "REPLACING" => "status-replacing",
+            _ => "status-invoice",
+        }
+    }
 }
 
 /// The bill behind an access token.
@@ -188,21 +210,29 @@ pub async fn last_attempt(
     .await
 }
 
-/// Invoices whose lines were paid on this bill, oldest first.
+/// Invoices and receipts of what was paid on this bill: invoices first, oldest first.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn invoices(
+pub async fn documents(
     db: &Db,
     school: &SchoolId,
     bill: &BillId,
-) -> Result<Vec<BillInvoice>, StoreError> {
+) -> Result<Vec<BillDocument>, StoreError> {
     db.sql(
-        "SELECT DISTINCT i.symbol, i.form, i.number, i.state, i.lookup_code
+        "SELECT DISTINCT i.kind, i.form || i.symbol AS symbol, i.number, i.state, i.lookup_code,
+                0 AS place
            FROM allocation a
            JOIN invoice i ON i.school_id = a.school_id AND i.payment_id = a.payment_id
           WHERE a.school_id = $1 AND a.bill_id = $2
-          ORDER BY i.symbol, i.number",
+          UNION ALL
+         SELECT DISTINCT 'RECEIPT', d.symbol, d.number, d.state, d.lookup_code, 1
+           FROM allocation a
+           JOIN payment_receipt_line l ON l.school_id = a.school_id AND l.payment_id = a.payment_id
+                                      AND l.seq = a.seq
+           JOIN payment_receipt d ON d.school_id = l.school_id AND d.receipt_id = l.receipt_id
+          WHERE a.school_id = $1 AND a.bill_id = $2
+          ORDER BY place, symbol, number",
     )
     .bind(school.clone())
     .bind(bill.clone())
@@ -210,30 +240,40 @@ pub async fn invoices(
     .await
 }
 
-/// The best file of an invoice: with the authority's code when it has come, else as signed.
+/// The best file of a document: with the authority's code when it has come, else as signed.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct InvoiceFile {
+pub struct DocumentFile {
+    /// As it is printed.
     pub symbol: String,
     pub number: i64,
     pub xml: Option<String>,
 }
 
-/// An invoice that belongs to this bill and no other.
+/// An invoice or a receipt that belongs to this bill.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn invoice_file(
+pub async fn document_file(
     db: &Db,
     school: &SchoolId,
     bill: &BillId,
     lookup_code: &str,
-) -> Result<Option<InvoiceFile>, StoreError> {
+) -> Result<Option<DocumentFile>, StoreError> {
     db.sql(
-        "SELECT i.symbol, i.number, COALESCE(i.coded_xml, i.xml) AS xml
+        "SELECT i.form || i.symbol AS symbol, i.number, COALESCE(i.coded_xml, i.xml) AS xml
            FROM invoice i
           WHERE i.school_id = $1 AND i.lookup_code = $3
             AND EXISTS (SELECT 1 FROM allocation a
                          WHERE a.school_id = i.school_id AND a.payment_id = i.payment_id
+                           AND a.bill_id = $2)
+          UNION ALL
+         SELECT d.symbol, d.number, d.xml
+           FROM payment_receipt d
+          WHERE d.school_id = $1 AND d.lookup_code = $3
+            AND EXISTS (SELECT 1 FROM payment_receipt_line l
+                          JOIN allocation a ON a.school_id = l.school_id
+                                           AND a.payment_id = l.payment_id AND a.seq = l.seq
+                         WHERE l.school_id = d.school_id AND l.receipt_id = d.receipt_id
                            AND a.bill_id = $2)",
     )
     .bind(school.clone())

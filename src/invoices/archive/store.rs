@@ -259,70 +259,96 @@ pub async fn newest(
     .await
 }
 
-/// Every version of everything, in the order of the key, from after a place on.
-pub(super) async fn all_after(
+/// Schools, whether they have files or not.
+pub(super) async fn schools(db: &Db) -> Result<Vec<SchoolId>, StoreError> {
+    let found: Vec<(SchoolId,)> = db
+        .sql("SELECT school_id FROM school ORDER BY school_id")
+        .all()
+        .await?;
+    Ok(found.into_iter().map(|(school,)| school).collect())
+}
+
+/// Every version of a school's documents of a kind, in the order of the key, from after a place on.
+pub(super) async fn shelf_after(
     db: &Db,
-    after: (&str, &str, &str, i64),
+    school: &SchoolId,
+    kind: Kind,
+    after: (&str, i64),
     limit: i64,
 ) -> Result<Vec<Archived>, StoreError> {
     db.sql(
         "SELECT school_id, kind, subject_id, version, form, symbol, number, issue_day, total,
                 lookup_digest, digest, seal, file, archived_at
            FROM invoice_archive
-          WHERE (school_id, kind, subject_id, version) > ($1, $2, $3, $4)
+          WHERE school_id = $1 AND kind = $2 AND (subject_id, version) > ($3, $4)
           ORDER BY school_id, kind, subject_id, version
           LIMIT $5",
     )
+    .bind(school.clone())
+    .bind(kind)
     .bind(after.0.to_owned())
-    .bind(after.1.to_owned())
-    .bind(after.2.to_owned())
-    .bind(after.3)
+    .bind(after.1)
     .bind(limit)
     .all()
     .await
 }
 
-/// Signed files whose bytes are in no version of the archive, and how many versions there are.
-pub(super) async fn not_kept(db: &Db) -> Result<Vec<(SchoolId, String, i64)>, StoreError> {
+/// Signed files of a school whose bytes are in no version of the archive, and how many versions there
+/// are; of documents born from a place on.
+pub(super) async fn not_kept(
+    db: &Db,
+    school: &SchoolId,
+    from: &str,
+) -> Result<Vec<(String, i64)>, StoreError> {
     db.sql(
-        "SELECT i.school_id, i.form || i.symbol || '-' || i.number,
+        "SELECT i.form || i.symbol || '-' || i.number,
                 (SELECT COUNT(*) FROM invoice_archive a
                   WHERE a.school_id = i.school_id AND a.kind = 'INVOICE'
                     AND a.subject_id = i.invoice_id)
            FROM invoice i
-          WHERE (i.xml IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM invoice_archive a
-                     WHERE a.school_id = i.school_id AND a.kind = 'INVOICE'
-                       AND a.subject_id = i.invoice_id AND a.file = i.xml))
-             OR (i.coded_xml IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM invoice_archive a
-                     WHERE a.school_id = i.school_id AND a.kind = 'INVOICE'
-                       AND a.subject_id = i.invoice_id AND a.file = i.coded_xml))
+          WHERE i.school_id = $1 AND i.invoice_id >= $2
+            AND ((i.xml IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM invoice_archive a
+                      WHERE a.school_id = i.school_id AND a.kind = 'INVOICE'
+                        AND a.subject_id = i.invoice_id AND a.file = i.xml))
+              OR (i.coded_xml IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM invoice_archive a
+                      WHERE a.school_id = i.school_id AND a.kind = 'INVOICE'
+                        AND a.subject_id = i.invoice_id AND a.file = i.coded_xml)))
           UNION ALL
-         SELECT i.school_id, i.symbol || '-' || i.number,
+         SELECT i.symbol || '-' || i.number,
                 (SELECT COUNT(*) FROM invoice_archive a
                   WHERE a.school_id = i.school_id AND a.kind = 'RECEIPT'
                     AND a.subject_id = i.receipt_id)
            FROM payment_receipt i
-          WHERE i.xml IS NOT NULL AND NOT EXISTS (
+          WHERE i.school_id = $1 AND i.receipt_id >= $2
+            AND i.xml IS NOT NULL AND NOT EXISTS (
                     SELECT 1 FROM invoice_archive a
                      WHERE a.school_id = i.school_id AND a.kind = 'RECEIPT'
                        AND a.subject_id = i.receipt_id AND a.file = i.xml)",
     )
+    .bind(school.clone())
+    .bind(from.to_owned())
     .all()
     .await
 }
 
-/// Subjects with a version missing between the first and the last.
-pub(super) async fn with_holes(db: &Db) -> Result<Vec<(SchoolId, String)>, StoreError> {
-    db.sql(
-        "SELECT school_id, MIN(form) || MIN(symbol) || '-' || MIN(number)
-           FROM invoice_archive
-          GROUP BY school_id, kind, subject_id
-         HAVING COUNT(*) <> MAX(version)",
-    )
-    .all()
-    .await
+/// Triggers that keep the archive append-only and are not there or switched off.
+pub(super) async fn missing_guards(db: &Db) -> Result<Vec<String>, StoreError> {
+    let found: Vec<(String,)> = db
+        .sql_by_engine(
+            "SELECT g.value FROM json_each('[\"invoice_archive_no_update\",
+                    \"invoice_archive_no_delete\", \"invoice_archive_no_replace\"]') g
+              WHERE g.value NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')",
+            "SELECT g.name FROM (VALUES ('invoice_archive', 'invoice_archive_no_change'),
+                    ('invoice_archive', 'invoice_archive_no_truncate')) AS g (of_table, name)
+              WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t
+                                 WHERE t.tgrelid = to_regclass(g.of_table) AND t.tgname = g.name
+                                   AND t.tgenabled = 'A')",
+        )
+        .all()
+        .await?;
+    Ok(found.into_iter().map(|(name,)| name).collect())
 }
 
 /// A signed file that is not in the archive at all.

@@ -12,6 +12,7 @@ use super::keys::Signers;
 use crate::App;
 use crate::clock::{Day, Instant};
 use crate::ids::{PaymentId, SchoolId};
+use crate::invoices::archive::Kind;
 use crate::invoices::document::{
     BillReference, Buyer, Collected, Document, Form, Format, Heading, Numbering, PaymentMethod,
     Seller, Trustee, VatRate,
@@ -119,7 +120,7 @@ pub(super) async fn settled_by_payment(
     fresh: &[PaymentRow],
 ) -> Result<HashMap<(SchoolId, PaymentId), Vec<AllocationRow>>, InvoiceError> {
     Ok(by_payment(
-        store::allocations(&app.db, &payment_keys(fresh)).await?,
+        store::undocumented(&app.db, &payment_keys(fresh), Kind::Invoice).await?,
     ))
 }
 

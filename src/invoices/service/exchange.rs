@@ -21,12 +21,13 @@ use crate::http_out::HttpOut;
 use crate::ids::{InvoiceId, SchoolId};
 use crate::invoices::archive::{self, Kept};
 use crate::invoices::conversation::{Standing, standing};
+use crate::invoices::exchange_store::{self as store, ExchangeRow, Live};
 use crate::invoices::messages::{
     Answer, MessageError, Parties, Reason, Reply, Request, check_coded, envelope, explain,
     message_id, read_answers,
 };
 use crate::invoices::signature::Certificate;
-use crate::invoices::store::{self, ExchangeRow, InvoiceState, Live};
+use crate::invoices::store::InvoiceState;
 use crate::jobs::{self, NewJob};
 use crate::store::{StoreError, Tx};
 

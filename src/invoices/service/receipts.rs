@@ -12,7 +12,7 @@ use super::{InvoiceError, KeyRing};
 use crate::App;
 use crate::clock::{Day, Instant};
 use crate::ids::{Ids, PaymentId, ReceiptId, SchoolId};
-use crate::invoices::archive::{self, Kept};
+use crate::invoices::archive::{self, Kept, Kind};
 use crate::invoices::document::BillReference;
 use crate::invoices::receipt::{self, Payer, Receipt, ReceiptLine, write_receipt};
 use crate::invoices::receipt_store::{self as receipts, NewReceipt};
@@ -117,7 +117,8 @@ async fn draft(
     now: Instant,
     failed: &mut Failed,
 ) -> Result<Vec<Draft>, InvoiceError> {
-    let mut settled = by_payment(receipts::allocations(&app.db, &payment_keys(&fresh)).await?);
+    let mut settled =
+        by_payment(store::undocumented(&app.db, &payment_keys(&fresh), Kind::Receipt).await?);
     let mut profiles = Profiles::default();
     let mut drafts = Vec::new();
     for payment in fresh {

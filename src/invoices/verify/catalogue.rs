@@ -9,7 +9,7 @@ use super::report::Severity;
 use crate::stored_as_text;
 
 /// Changes with every change of a rule.
-pub const CATALOGUE: &str = "2026-11-25";
+pub const CATALOGUE: &str = "2026-11-30";
 
 /// Rules of one format version (einvoice §1.1, §2.1). The format decisions are known to us from
 /// implementations, so what only they ask is never stricter than those.
@@ -81,7 +81,7 @@ use Severity::{Error, Note, Warning};
 pub const RULES: &[Rule] = &[
     rule("xml.no_invoice", Error, V2_0, "Tệp phải chứa ít nhất một hóa đơn (HDon).", "A file must hold at least one invoice (HDon).", "1450"),
     rule("xml.too_many", Error, V2_0, "Một gói có không quá 1.000 hóa đơn.", "A package holds at most 1,000 invoices.", "1233"),
-    rule("xml.unreadable", Error, V2_0, "Tệp phải là XML đúng dạng, UTF-8, không có DTD, không quá lớn hay quá sâu.", "A file must be well-formed XML in UTF-8, without a DTD, within bounds of size and depth.", "—"),
+    rule("xml.unreadable", Error, V2_0, "Tệp phải là XML đúng dạng, viết và khai báo UTF-8, không có DTD, không quá lớn hay quá sâu.", "A file must be well-formed XML, written and declared in UTF-8, without a DTD, within bounds of size and depth.", "—"),
 
     rule("structure.buyer", Error, V2_0, "Người mua phải có tên, hoặc ghi \"Bán cho người tiêu dùng\"; có mã số thuế hay mã ĐVQHNS thì phải có tên và địa chỉ.", "A buyer is named, or reads \"Bán cho người tiêu dùng\"; with a tax or budget code comes a name and an address.", "NĐ 254/2026 PL 4"),
     rule("structure.comment", Error, V2_0, "Không có chú thích hay chỉ thị xử lý bên trong một giá trị.", "No comment or processing instruction stands inside a value.", "XMLDSig"),

@@ -26,7 +26,7 @@ use roxmltree::Node;
 
 pub use catalogue::{CATALOGUE, RULES, Rule, RuleSet};
 pub use report::{Finding, Report, Severity, Summary};
-pub use tree::XmlError;
+pub use tree::{FILE_BYTES_MAX, XmlError};
 
 use crate::clock::Day;
 use crate::invoices::signature::Certificate;
@@ -58,7 +58,7 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
             report.error(
                 "xml.unreadable",
                 "/",
-                "tệp không phải XML hóa đơn đọc được",
+                problem.in_vietnamese(),
                 problem.to_string(),
             );
             return report.concluded();

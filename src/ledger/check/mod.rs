@@ -53,6 +53,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Chains that are in order up to their head, for checkpoints.
     pub verified: Vec<Verified>,
+    /// When the chains were checked from whose checkpoints this check went on.
+    pub resumed: BTreeMap<SchoolId, Instant>,
 }
 
 /// Something that must not be.
@@ -145,6 +147,10 @@ pub async fn verify(
         below_checkpoints: starts.values().map(|start| start.seq.unsigned_abs()).sum(),
         findings,
         verified: Vec::new(),
+        resumed: starts
+            .values()
+            .map(|start| (start.school_id.clone(), start.checked_at))
+            .collect(),
     };
     let Some(first) = readers.first_mut() else {
         return Ok((report, readers));

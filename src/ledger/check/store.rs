@@ -238,7 +238,7 @@ pub struct Checkpoint {
     pub balances: Vec<(String, i64, i64)>,
     pub key_id: String,
     stored_balances: String,
-    checked_at: Instant,
+    pub checked_at: Instant,
     seal: String,
 }
 

@@ -4,6 +4,7 @@
 mod bill_detail;
 mod bills;
 mod connections;
+mod document_store;
 mod handover;
 mod messages;
 mod overview;
@@ -94,7 +95,7 @@ async fn download_invoice(
     Path(file): Path<String>,
 ) -> Result<Response, PageError> {
     let invoice = InvoiceId::new(file.strip_suffix(".xml").ok_or(PageError::NotFound)?);
-    let found = store::invoice_file(&web.app.db, &accountant.school_id, &invoice).await?;
+    let found = document_store::invoice_file(&web.app.db, &accountant.school_id, &invoice).await?;
     xml_file(&found.ok_or(PageError::NotFound)?)
 }
 
@@ -202,6 +203,7 @@ mod tests {
                  CREDIT_USED",
             ),
             ("archive-kind", "INVOICE RECEIPT"),
+            ("document", "ORIGINAL ADJUSTING REPLACING RECEIPT"),
             ("review-state", "OPEN CLOSED"),
             (
                 "review-verdict",

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::document_store::{self, PaymentDocument};
 use super::problems::{Problem, check_once};
 use super::store::{self, Allocated, JournalRow, Receipt, ReceiptFilter, Tally};
 use super::{Pager, Search, page_number};
@@ -147,7 +148,7 @@ pub(super) fn url_text(text: &str) -> String {
     })
 }
 
-/// One receipt: allocations, journal, invoice.
+/// One receipt: allocations, journal, documents.
 #[derive(Clone, Debug, Template)]
 #[template(path = "payments/pages/receipt.html")]
 pub struct ReceiptPage {
@@ -156,6 +157,7 @@ pub struct ReceiptPage {
     pub allocations: Vec<Allocated>,
     pub journal: Vec<JournalRow>,
     pub evidence: Vec<Evidence>,
+    pub documents: Vec<PaymentDocument>,
     /// What the forms carry.
     pub act: ActForm,
     pub problem: Option<Problem>,
@@ -197,6 +199,7 @@ impl ReceiptPage {
             allocations: store::allocations(db, school, payment).await?,
             journal: store::journal(db, school, payment).await?,
             evidence: evidence_store::of_payment(db, school, payment).await?,
+            documents: document_store::documents(db, school, payment).await?,
             act: ActForm {
                 once: web.app.ids.token(),
                 amount: held.to_string().replace("\u{a0}₫", ""),
@@ -225,6 +228,14 @@ impl ReceiptPage {
 
     fn is_cash(&self) -> bool {
         self.receipt.channel == "CASH"
+    }
+
+    /// A receipt waits for nobody once it is signed, unlike an invoice.
+    fn tone_of(&self, document: &PaymentDocument) -> &'static str {
+        if !document.is_invoice() && document.is_signed() {
+            return "good";
+        }
+        self.shell.tone(&document.state)
     }
 
     fn debit_total(&self) -> Vnd {
@@ -285,6 +296,7 @@ impl ReceiptPage {
                 row("131", 0, 26_900),
             ],
             evidence: vec![proof(Step::Settled, EvidenceKind::BankCredit, "92704")],
+            documents: sample_documents(),
             act: act.clone(),
             problem: None,
         };
@@ -293,6 +305,7 @@ impl ReceiptPage {
             allocations: vec![part("SUSPENSE", None, 956_200)],
             journal: Vec::new(),
             evidence: Vec::new(),
+            documents: Vec::new(),
             ..settled.clone()
         };
         let mut refused = settled.clone();
@@ -426,6 +439,23 @@ async fn refuse(
     shown.act = ActForm { once, ..form };
     shown.problem = Some(problem);
     Ok((status, page(&shown)?).into_response())
+}
+
+/// An invoice, what adjusts it and is on its way, and a receipt.
+fn sample_documents() -> Vec<PaymentDocument> {
+    let document = |shelf: &str, kind: &str, name: &str, state: &str, total| PaymentDocument {
+        shelf: shelf.to_owned(),
+        subject_id: "i1".to_owned(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        state: state.to_owned(),
+        total: Vnd::new(total),
+    };
+    vec![
+        document("INVOICE", "ORIGINAL", "1C26TAA-42", "CODED", 590_000),
+        document("INVOICE", "ADJUSTING", "1C26TAA-43", "NUMBERED", -90_000),
+        document("RECEIPT", "RECEIPT", "PT26-15", "SIGNED", 683_100),
+    ]
 }
 
 /// Receipts of the samples: settled with invoice, cash on its way to one, without owner.

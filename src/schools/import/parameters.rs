@@ -67,6 +67,10 @@ enum Shape {
     /// Three capital letters, positions 4–6 of an invoice symbol.
     SymbolLetters,
     Text,
+    /// As text, of so many characters at most.
+    Short(usize),
+    /// Days of the calendar with commas between them.
+    Days,
 }
 
 fn shape_of(key: &str) -> Option<Shape> {
@@ -87,6 +91,11 @@ fn shape_of(key: &str) -> Option<Shape> {
         "invoice_trustee_tax_code" | "invoice_trustee_name" | "invoice_trustee_address" => {
             Shape::Text
         }
+        // What declarations to the tax authority say of the office that manages a school.
+        "tax_office_name" => Shape::Short(100),
+        "tax_office_code" => Shape::Short(5),
+        "tax_place" => Shape::Short(50),
+        "public_holidays" => Shape::Days,
         ACCOUNTING_REGIME => Shape::Text,
         _ if key.starts_with("bhyt_group_billed.") => Shape::Share,
         _ if key.starts_with("account.") => Shape::Account,
@@ -125,6 +134,16 @@ impl Shape {
                 "3 chữ in hoa, ví dụ TAA".to_owned(),
             ),
             Self::Text => (true, String::new()),
+            Self::Short(limit) => (
+                value.chars().count() <= *limit,
+                format!("chữ dài không quá {limit} ký tự"),
+            ),
+            Self::Days => (
+                value
+                    .split(',')
+                    .all(|day| Day::parse_iso(day.trim()).is_some()),
+                "các ngày dạng 2027-01-01, cách nhau bằng dấu phẩy".to_owned(),
+            ),
         };
         (!holds).then(|| format!("Giá trị phải là {expected}"))
     }

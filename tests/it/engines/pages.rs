@@ -197,7 +197,7 @@ async fn a_family_sees_its_bill_and_a_code_alone_does_not_name_the_child() {
         let file = get(&router, &format!("/b/{TOKEN}/invoice/lookup1.xml"), "").await;
         assert_eq!(file.text, "<HDon>coded</HDon>");
         let name = file.headers["content-disposition"].to_str().unwrap();
-        assert_eq!(name, "attachment; filename=\"C26TAA-7.xml\"");
+        assert_eq!(name, "attachment; filename=\"1C26TAA-7.xml\"");
         let by_code = get(&router, &format!("/b/{CODE}/invoice/lookup1.xml"), "").await;
         assert_eq!(by_code.status, StatusCode::FORBIDDEN);
         let lost = get(&router, "/no-such-page?lang=en", "").await;

@@ -2,12 +2,13 @@ use hocphi::App;
 use hocphi::clock::Day;
 use hocphi::ids::SchoolId;
 use hocphi::invoices::InvoiceState;
+use hocphi::invoices::rendition::Shown;
 use hocphi::invoices::service::{InvoiceError, Issued, KeyRing, install_key, issue};
 use hocphi::invoices::signature::SigningKey;
 use hocphi::invoices::verify::{Trust, verify};
 
 use super::books::{app_on, payment, schools};
-use super::samples::key;
+use super::samples::{SELLER, key};
 use crate::engines::fresh_databases;
 
 fn day(of_month: u8) -> Day {
@@ -108,6 +109,81 @@ async fn nothing_gets_a_number_that_cannot_be_signed() {
         install(&app).await;
         issue(&app, &KeyRing::default(), &[paid]).await.unwrap();
         assert_eq!(invoices(&app).await[0].number, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_takes_no_number() {
+    for (db, _keep) in fresh_databases().await {
+        let app = app_on(db);
+        schools(&app, "INVOICE_ALL").await;
+        install(&app).await;
+        let much_later = Day::new(2060, 5, 3).unwrap();
+        app.clock.set(much_later.start());
+        let paid = payment(&app, "s1", "p1", much_later).await;
+        let refused = issue(&app, &KeyRing::default(), &[paid]).await.unwrap();
+        assert!(
+            matches!(refused[0], Err(InvoiceError::NoKey(_))),
+            "{refused:?}"
+        );
+        assert!(invoices(&app).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_trustee_issues_in_its_own_name_for_a_school_that_entrusted_it() {
+    for (db, _keep) in fresh_databases().await {
+        let app = app_on(db);
+        schools(&app, "INVOICE_ALL").await;
+        let school = SchoolId::new("s2");
+        app.db
+            .write("test.contract", async |tx: &mut hocphi::store::Tx| {
+                for (key, value) in [
+                    ("invoice_trustee_tax_code", SELLER),
+                    ("invoice_trustee_name", "Công ty nhận ủy nhiệm Ví Dụ"),
+                    ("invoice_trustee_address", "Số 9 đường Ủy Nhiệm, Hà Nội"),
+                ] {
+                    tx.sql(
+                        "INSERT INTO parameter (key, scope, valid_from, value, source, status)
+                         VALUES ($1, 's2', $2, $3, 'test', 'ILLUSTRATIVE')",
+                    )
+                    .bind(key)
+                    .bind(Day::new(2026, 1, 1).unwrap())
+                    .bind(value)
+                    .run()
+                    .await?;
+                }
+                Ok::<_, hocphi::store::StoreError>(())
+            })
+            .await
+            .unwrap();
+        install_key(&app, &school, &key(), &[]).await.unwrap();
+        let paid = payment(&app, "s2", "p1", day(23)).await;
+        let issued = issue(&app, &KeyRing::default(), &[paid]).await.unwrap();
+        assert!(matches!(issued[0], Ok(Issued::Signed(_))), "{issued:?}");
+        let xml = invoices(&app).await.remove(0).xml.unwrap();
+        // A sales invoice by the seller's method, with both parties on it.
+        for said in [
+            "<KHMSHDon>2</KHMSHDon>",
+            "<MSTDVNUNLHDon>0100233488</MSTDVNUNLHDon>",
+            "<NBan><Ten>Trường s2</Ten><MST>0312270160</MST>",
+        ] {
+            assert!(xml.contains(said), "{said}\n{xml}");
+        }
+        assert!(!xml.contains("TSuat"));
+        let report = verify(xml.as_bytes(), Trust::default());
+        assert!(report.valid, "{:#?}", report.findings);
+        let shown = Shown::read(xml.as_bytes()).unwrap();
+        let trustee: Vec<&str> = shown.trustee.iter().map(|pair| &*pair.value).collect();
+        assert_eq!(
+            trustee,
+            [
+                "Công ty nhận ủy nhiệm Ví Dụ",
+                SELLER,
+                "Số 9 đường Ủy Nhiệm, Hà Nội"
+            ]
+        );
+        assert!(shown.seller.iter().any(|pair| pair.value == "0312270160"));
     }
 }
 

@@ -7,7 +7,7 @@ use hocphi::web::{self, PageConfig};
 use tower::ServiceExt;
 
 use super::archive::signed;
-use super::books::app_on;
+use super::books::{app_on, payment, start};
 use crate::engines::fresh_databases;
 
 async fn get(router: &Router, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
@@ -146,49 +146,115 @@ async fn accountant(app: &hocphi::App) -> String {
     "login=kt1&password=mat+khau".to_owned()
 }
 
+/// The cookie of a signed-in accountant.
+async fn session(app: &hocphi::App, router: &Router) -> String {
+    let form = accountant(app).await;
+    let request = Request::post("/dang-nhap")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from(form))
+        .unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn own(router: &Router, cookie: &str, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let request = Request::get(path)
+        .header("cookie", cookie)
+        .body(Body::empty())
+        .unwrap();
+    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let bytes = to_bytes(body, 10_000_000).await.unwrap().to_vec();
+    (parts.status, parts.headers, bytes)
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_bill_and_its_payment_lead_to_invoice_and_receipt() {
+    const LINK: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+    const OTHER: &str = "1123456789abcdefghjkmnpqrstvwxyz";
+    for (db, _keep) in fresh_databases().await {
+        let app = app_on(db);
+        signed(&app).await;
+        payment(&app, "s1", "p2", start().day()).await;
+        app.db
+            .write("test.links", async |tx: &mut hocphi::store::Tx| {
+                for (bill, link) in [("p1", LINK), ("p2", OTHER)] {
+                    tx.sql("UPDATE fee_bill SET access_token = $2 WHERE bill_id = $1")
+                        .bind(bill)
+                        .bind(link)
+                        .run()
+                        .await?;
+                }
+                Ok::<_, hocphi::store::StoreError>(())
+            })
+            .await
+            .unwrap();
+        let (id, code, xml): (String, String, String) = app
+            .db
+            .sql("SELECT receipt_id, lookup_code, xml FROM payment_receipt")
+            .one()
+            .await
+            .unwrap();
+        let (invoice,): (String,) = app
+            .db
+            .sql("SELECT lookup_code FROM invoice")
+            .one()
+            .await
+            .unwrap();
+        let router = web::router(app.clone(), PageConfig::default());
+
+        let page = text(get(&router, &format!("/b/{LINK}")).await.2);
+        assert!(page.contains("Phiếu thu số") && page.contains("PT26"));
+        for document in [&code, &invoice] {
+            assert!(page.contains(&format!("href=\"/hoa-don/{document}\"")));
+            assert!(page.contains(&format!("/b/{LINK}/invoice/{document}.xml")));
+        }
+        let (_, headers, file) = get(&router, &format!("/b/{LINK}/invoice/{code}.xml")).await;
+        assert_eq!(text(file), xml);
+        assert_eq!(
+            headers["content-disposition"],
+            "attachment; filename=\"PT26-1.xml\""
+        );
+        let (status, ..) = get(&router, &format!("/b/{OTHER}/invoice/{code}.xml")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "a receipt of another bill");
+
+        let cookie = session(&app, &router).await;
+        let page = text(own(&router, &cookie, "/ke-toan/receipts/p1").await.2);
+        for wanted in ["1C26TAA-1", "PT26-1", "683.100"] {
+            assert!(page.contains(wanted), "{wanted}");
+        }
+        let (status, _, file) = own(
+            &router,
+            &cookie,
+            &format!("/ke-toan/archive/RECEIPT-{id}.xml"),
+        )
+        .await;
+        assert_eq!((status, text(file)), (StatusCode::OK, xml));
+    }
+}
+
 #[tokio::test]
 async fn an_accountant_takes_a_period_as_one_archive_with_an_index() {
     for (db, _keep) in fresh_databases().await {
         let app = app_on(db);
         signed(&app).await;
-        let form = accountant(&app).await;
         let (xml,): (String,) = app.db.sql("SELECT xml FROM invoice").one().await.unwrap();
-        let router = web::router(app, PageConfig::default());
-        let request = Request::post("/dang-nhap")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("sec-fetch-site", "same-origin")
-            .body(Body::from(form))
-            .unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        let own = |path: &str| {
-            Request::get(path)
-                .header("cookie", &cookie)
-                .body(Body::empty())
-                .unwrap()
-        };
-
-        let page = router
-            .clone()
-            .oneshot(own("/ke-toan/archive"))
-            .await
-            .unwrap();
-        let page = to_bytes(page.into_body(), 1_000_000).await.unwrap();
-        let page = String::from_utf8(page.to_vec()).unwrap();
+        let router = web::router(app.clone(), PageConfig::default());
+        let cookie = session(&app, &router).await;
+        let page = text(own(&router, &cookie, "/ke-toan/archive").await.2);
         assert!(
             page.contains("1C26TAA-1") && page.contains("PT26-1"),
             "{page}"
         );
 
-        let zip = router
-            .clone()
-            .oneshot(own("/ke-toan/archive.zip"))
-            .await
-            .unwrap();
-        assert_eq!(zip.headers()["content-type"], "application/zip");
-        let bytes = to_bytes(zip.into_body(), 10_000_000).await.unwrap();
-        let mut files = zip::ZipArchive::new(std::io::Cursor::new(bytes.to_vec())).unwrap();
+        let (_, headers, bytes) = own(&router, &cookie, "/ke-toan/archive.zip").await;
+        assert_eq!(headers["content-type"], "application/zip");
+        let mut files = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
         let mut names: Vec<String> = files
             .file_names()
             .map(|name| name.unwrap().into_owned())

@@ -7,10 +7,14 @@ mod books;
 #[cfg(feature = "sandbox")]
 mod carriers;
 #[cfg(feature = "sandbox")]
+mod coded_paper;
+mod commands;
+#[cfg(feature = "sandbox")]
 mod corpus;
 #[cfg(feature = "sandbox")]
 mod declarations;
 mod documents;
+mod every_kind;
 #[cfg(feature = "sandbox")]
 mod exchange;
 mod held_keys;
@@ -19,6 +23,7 @@ mod keys;
 mod life;
 mod look_up;
 mod messages;
+mod moved_money;
 mod mutations;
 mod nodes;
 mod outside_verifiers;

@@ -5,12 +5,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use hocphi::clock::Day;
 use hocphi::invoices::document::{
     Buyer, Collected, Correction, CorrectionReason, Document, Form, Format, Heading, LineKind,
     Related, VatRate,
 };
-use hocphi::invoices::receipt::{Payer, Receipt, ReceiptLine, symbol, write_receipt};
 use hocphi::invoices::rendition::{
     Paper, RenditionError, RenditionOptions, Shown, pdf, pdf_and_pages,
 };
@@ -19,6 +17,7 @@ use hocphi::invoices::xml::write_invoice;
 use hocphi::money::Vnd;
 use rust_decimal::dec;
 
+use super::every_kind::receipt;
 use super::samples::{self, SELLER, collected, key, signing_moment};
 
 const LOOKUP: &str = "https://hocphi.example.vn/hoa-don";
@@ -113,41 +112,6 @@ fn discounted() -> Vec<u8> {
     signed(&Document::new(heading(Form::Vat), &lines).unwrap())
 }
 
-fn receipt() -> Vec<u8> {
-    let sample = samples::document(Form::Vat);
-    let day = Day::new(2026, 11, 23).unwrap();
-    let lines = vec![
-        ReceiptLine {
-            name: "Bảo hiểm y tế học sinh 12 tháng".into(),
-            amount: Vnd::new(683_100),
-            on_behalf: true,
-        },
-        ReceiptLine {
-            name: "Quỹ hội cha mẹ học sinh".into(),
-            amount: Vnd::new(200_000),
-            on_behalf: false,
-        },
-    ];
-    let receipt = Receipt {
-        symbol: symbol(day),
-        number: 15,
-        issue_day: day,
-        payment_method: sample.payment_method,
-        seller: sample.seller,
-        payer: Payer {
-            name: Some("Nguyễn Thị Ví Dụ".into()),
-            address: Some("Tổ 5, Phú Xá".into()),
-            customer_code: Some("HS000123".into()),
-        },
-        bills: sample.bills,
-        lookup_code: "01kaxyz0000000000000000x".into(),
-        total: Receipt::sum(&lines).unwrap(),
-        lines,
-    };
-    let unsigned = write_receipt(&receipt).unwrap();
-    key().sign(unsigned, SELLER, signing_moment()).unwrap()
-}
-
 fn options(paper: Paper) -> RenditionOptions<'static> {
     RenditionOptions {
         paper,
@@ -157,12 +121,12 @@ fn options(paper: Paper) -> RenditionOptions<'static> {
 }
 
 /// A folder with the file in it, kept when somebody wants to look.
-struct Printed {
+pub(super) struct Printed {
     file: std::path::PathBuf,
     _folder: tempfile::TempDir,
 }
 
-fn printed(name: &str, bytes: &[u8]) -> Printed {
+pub(super) fn printed(name: &str, bytes: &[u8]) -> Printed {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(format!("{name}.pdf"));
     std::fs::write(&file, bytes).unwrap();
@@ -204,7 +168,7 @@ fn said(program: &str, arguments: &[&str], file: &Path, rest: &[&str]) -> Option
     }
 }
 
-fn text_of(printed: &Printed) -> Option<String> {
+pub(super) fn text_of(printed: &Printed) -> Option<String> {
     let bytes = said(
         "pdftotext",
         &["-layout", "-enc", "UTF-8"],
@@ -215,7 +179,7 @@ fn text_of(printed: &Printed) -> Option<String> {
 }
 
 /// Words of a page without its lines.
-fn joined(text: &str) -> String {
+pub(super) fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

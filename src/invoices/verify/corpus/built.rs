@@ -36,6 +36,10 @@ pub fn cases(kit: &Kit) -> Vec<Case> {
             ("thẻ không đóng", "<HDon>".into()),
             ("khai báo DTD", format!("<!DOCTYPE HDon>{good}")),
             ("ký tự điều khiển", good.replacen("VND", "\u{1}", 1)),
+            (
+                "khai báo bảng mã khác",
+                format!("<?xml version=\"1.0\" encoding=\"windows-1258\"?>{good}"),
+            ),
         ],
     );
     pair(

@@ -173,26 +173,6 @@ pub async fn rounds(db: &Db, school: &SchoolId) -> Result<Vec<RoundRow>, StoreEr
     .await
 }
 
-/// The best file of an invoice of this school.
-///
-/// # Errors
-/// [`StoreError`] of the database.
-pub async fn invoice_file(
-    db: &Db,
-    school: &SchoolId,
-    invoice: &InvoiceId,
-) -> Result<Option<crate::fees::pages::store::InvoiceFile>, StoreError> {
-    db.sql(
-        "SELECT form || symbol AS symbol, number, COALESCE(coded_xml, xml) AS xml
-           FROM invoice
-          WHERE school_id = $1 AND invoice_id = $2",
-    )
-    .bind(school.clone())
-    .bind(invoice.clone())
-    .optional()
-    .await
-}
-
 /// The name of a person who may act for the school.
 ///
 /// # Errors
