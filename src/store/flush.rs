@@ -4,14 +4,16 @@
 //! SQLite appends a commit to its write-ahead log and, with `synchronous = NORMAL`, leaves it to the
 //! operating system. [`Db::write`](super::Db::write) returns only after the log was flushed, which is
 //! what `FULL` promises to the caller. Others may read a commit a moment before it is durable; whatever
-//! acts on what it read does so through a transaction of its own, whose flush covers all before it.
+//! acts on what it read does so through a transaction of its own, whose flush covers all before it. After
+//! a flush failed nothing is read or written until a restart: what stands in memory alone may be gone
+//! then, and nobody may act on it or be shown it.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -41,6 +43,14 @@ pub struct Flusher {
     requests: mpsc::Sender<Answer>,
     /// How often the log was flushed.
     flushes: Arc<AtomicU64>,
+    has_failed: Arc<AtomicBool>,
+}
+
+/// Why nothing is read or written any more.
+pub(super) fn lost() -> StoreError {
+    StoreError::Flush(io::Error::other(
+        "the log could not be flushed before; restart when the disk is well",
+    ))
 }
 
 impl Flusher {
@@ -50,6 +60,8 @@ impl Flusher {
         path.push("-wal");
         let (requests, receiver) = mpsc::channel();
         let flushes = Arc::default();
+        let has_failed: Arc<AtomicBool> = Arc::default();
+        let failing = Arc::clone(&has_failed);
         let log = Log {
             path: path.into(),
             file: None,
@@ -57,12 +69,21 @@ impl Flusher {
         };
         thread::Builder::new()
             .name("hocphi-flush".to_owned())
-            .spawn(move || run(log, &receiver))?;
-        Ok(Self { requests, flushes })
+            .spawn(move || run(log, &receiver, &failing))?;
+        Ok(Self {
+            requests,
+            flushes,
+            has_failed,
+        })
     }
 
     pub(super) fn flushes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.flushes)
+    }
+
+    /// A flush failed: nothing that is read is certain to be there after a restart.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
     }
 
     /// Returns when everything that was committed before the call is durable.
@@ -77,7 +98,7 @@ impl Flusher {
     }
 }
 
-fn run(mut log: Log, requests: &mpsc::Receiver<Answer>) {
+fn run(mut log: Log, requests: &mpsc::Receiver<Answer>, has_failed: &AtomicBool) {
     // After a failure the system may take lost pages for written ones: no later flush proves anything.
     let mut failed: Option<(io::ErrorKind, String)> = None;
     while let Ok(first) = requests.recv() {
@@ -86,6 +107,7 @@ fn run(mut log: Log, requests: &mpsc::Receiver<Answer>) {
             && let Err(error) = log.flush()
         {
             tracing::error!(%error, code = "database_disk_error", "the log cannot be flushed: restart when the disk is well");
+            has_failed.store(true, Ordering::Release);
             failed = Some((error.kind(), error.to_string()));
         }
         for answer in waiting {
@@ -135,5 +157,39 @@ impl Log {
         };
         File::open(folder)?.sync_all()?;
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Db, StoreError, Trouble};
+
+    async fn noted(db: &Db) -> Result<(), StoreError> {
+        db.write("test", async move |tx| {
+            tx.sql("CREATE TABLE IF NOT EXISTS noted (n INTEGER)")
+                .run()
+                .await?;
+            tx.sql("INSERT INTO noted (n) VALUES (1)").run().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn after_a_flush_failed_nothing_is_shown_that_may_be_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("books.db");
+        let db = Db::open(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        noted(&db).await.unwrap();
+        // A name that leads to itself: the log is there for SQLite, which holds it open, and cannot be flushed.
+        let log = folder.path().join("books.db-wal");
+        std::fs::rename(&log, folder.path().join("aside")).unwrap();
+        std::os::unix::fs::symlink(&log, &log).unwrap();
+        assert_eq!(noted(&db).await.unwrap_err().trouble(), Some(Trouble::Disk));
+        let read = db.sql("SELECT COUNT(*) FROM noted").one::<(i64,)>().await;
+        assert_eq!(read.unwrap_err().trouble(), Some(Trouble::Disk));
+        assert_eq!(noted(&db).await.unwrap_err().trouble(), Some(Trouble::Disk));
     }
 }

@@ -267,7 +267,7 @@ impl Db {
     /// A statement outside a transaction, for reads.
     pub fn sql(&self, text: &'static str) -> Query<'_> {
         match self {
-            Self::Sqlite { read, .. } => Query::on_sqlite_pool(read, text),
+            Self::Sqlite { read, .. } => Query::on_sqlite_pool(read, text, self.is_lost()),
             Self::Postgres(pool) => Query::on_postgres_pool(pool, text),
         }
     }
@@ -333,7 +333,20 @@ impl Db {
         }
     }
 
+    fn is_lost(&self) -> bool {
+        match self {
+            Self::Sqlite {
+                flusher: Some(flusher),
+                ..
+            } => flusher.has_failed(),
+            Self::Sqlite { flusher: None, .. } | Self::Postgres(_) => false,
+        }
+    }
+
     async fn begin(&self) -> Result<Tx, StoreError> {
+        if self.is_lost() {
+            return Err(flush::lost());
+        }
         let inner = match self {
             // A read that turns into a write fails at once on SQLite; begin as a writer.
             Self::Sqlite { write, .. } => {

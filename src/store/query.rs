@@ -7,7 +7,7 @@ use sqlx::{Arguments, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use super::cells::Cell;
 use super::rows::{Kind, Rows, Shape, expanded, takes_rows};
-use super::{Bind, Record, StoreError, TxState};
+use super::{Bind, Record, StoreError, TxState, flush};
 
 /// Built by `sql(…)`; bind the values in the order of the placeholders, then choose how to fetch.
 #[must_use]
@@ -17,6 +17,8 @@ pub struct Query<'c> {
     /// The first value that an engine's encoding refused.
     refused: Option<sqlx::error::BoxDynError>,
     state: Option<&'c mut TxState>,
+    /// What would be read may be gone after a restart.
+    is_lost: bool,
 }
 
 enum Inner<'c> {
@@ -41,8 +43,12 @@ macro_rules! run {
             inner,
             refused,
             state,
+            is_lost,
             ..
         } = $query;
+        if is_lost {
+            return Err(flush::lost());
+        }
         if state.as_ref().is_some_and(|state| state.is_broken) {
             return Err(StoreError::TransactionEnded);
         }
@@ -104,6 +110,7 @@ impl<'c> Query<'c> {
             inner,
             refused: None,
             state,
+            is_lost: false,
         }
     }
 
@@ -127,13 +134,21 @@ impl<'c> Query<'c> {
         Self::new(literal, inner, Some(state))
     }
 
-    pub(super) fn on_sqlite_pool(pool: &'c SqlitePool, literal: &'static str) -> Self {
+    /// `is_lost`: see [`flush`](super::flush).
+    pub(super) fn on_sqlite_pool(
+        pool: &'c SqlitePool,
+        literal: &'static str,
+        is_lost: bool,
+    ) -> Self {
         let inner = Inner::Sqlite(
             literal,
             SqliteArguments::default(),
             SqliteTarget::Pool(pool),
         );
-        Self::new(literal, inner, None)
+        Self {
+            is_lost,
+            ..Self::new(literal, inner, None)
+        }
     }
 
     pub(super) fn on_postgres_pool(pool: &'c PgPool, literal: &'static str) -> Self {

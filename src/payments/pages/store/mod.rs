@@ -4,7 +4,7 @@ mod receipts;
 mod suspense;
 
 use crate::clock::{Day, Instant};
-use crate::ids::{BillId, InvoiceId, RoundId, SchoolId};
+use crate::ids::{BillId, RoundId, SchoolId};
 use crate::money::Vnd;
 use crate::store::{Db, StoreError};
 
