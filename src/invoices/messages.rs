@@ -3,12 +3,11 @@
 //! Signed bytes pass through untouched: invoices are copied into an envelope and sliced out of a
 //! reply, never written again.
 
-use roxmltree::Node;
-
 use super::signature::Certificate;
-use super::verify::tree::{self, elements, find, named, text_at};
+use super::verify::tree::{elements, find, named, text_at};
 use super::verify::{Trust, XmlError, verify};
 use super::xml::Writer;
+use super::xml::reader::{self, Node};
 
 /// Parties of an envelope. Conventions differ between carriers, so both codes are configuration:
 /// often the bare tax code of the software provider, and that of the carrier (einvoice §4.1).
@@ -176,9 +175,8 @@ pub enum MessageError {
 /// # Errors
 /// [`MessageError`] when the bytes are neither, or the carrier reports a failed look-up.
 pub fn read_answers(bytes: &[u8]) -> Result<Vec<Answer>, MessageError> {
-    let source = tree::bounded(bytes)?;
-    let tree = tree::parse(source)?;
-    let root = tree.root_element();
+    let tree = reader::parse(bytes)?;
+    let (root, source) = (tree.root_element(), tree.source());
     match root.tag_name().name() {
         "TDiep" => Ok(vec![read_message(root, source)]),
         "KetQuaTraCuu" => {
@@ -360,8 +358,7 @@ pub fn check_coded(
 
 /// The bytes of `DLHDon` of a bare invoice.
 fn data_slice(invoice: &[u8]) -> Option<&[u8]> {
-    let source = tree::bounded(invoice).ok()?;
-    let tree = tree::parse(source).ok()?;
+    let tree = reader::parse(invoice).ok()?;
     let data = find(tree.root_element(), &["DLHDon"])?;
     invoice.get(data.range())
 }

@@ -1,12 +1,11 @@
 //! What a rendition shows: every content of the signed file, read from its bytes and from nothing else.
 
-use roxmltree::Node;
-
 use super::wording::{self, amount, day_in_words, moment, percent};
 use super::{Kind, RenditionError};
 use crate::invoices::signature::common_name;
-use crate::invoices::verify::tree::{self, find, is, named, text_at, value};
+use crate::invoices::verify::tree::{find, is, named, text_at, value};
 use crate::invoices::verify::{Severity, Summary, Trust, verify};
+use crate::invoices::xml::reader::{self, Node};
 
 /// A labelled value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +113,7 @@ impl Shown {
         let (Some(summary), true) = (report.invoices.first(), report.invoices.len() == 1) else {
             return Err(RenditionError::NotOne);
         };
-        let source = tree::bounded(file)?;
-        let tree = tree::parse(source)?;
+        let tree = reader::parse(file)?;
         let root = tree.root_element();
         if is(root, "PhieuThu") {
             receipt(root, summary)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use roxmltree::{Node, NodeType};
+use super::tree::{Node, NodeType};
 
 use super::as_written;
 use crate::invoices::xml::{push_attribute, push_text};
@@ -71,21 +71,16 @@ struct Canonical<'s, 'n, 'i> {
 impl<'s> Canonical<'s, '_, '_> {
     fn element(&mut self, node: Node<'_, '_>, above: &Rendered, is_apex: bool) {
         let name = self.qualified_name(node);
-        let in_scope: BTreeMap<&str, &str> = node
-            .namespaces()
-            .map(|namespace| (namespace.name().unwrap_or(""), namespace.uri()))
-            .filter(|(prefix, _)| *prefix != "xml")
-            .collect();
+        let in_scope: BTreeMap<&str, &str> = node.namespaces().into_iter().collect();
         let mut attributes: Vec<Attribute<'_>> = node
             .attributes()
             .map(|attribute| {
-                let written = &self.source[attribute.range_qname()];
                 let key = (attribute.namespace().unwrap_or(""), attribute.name());
-                (key, written, attribute.value())
+                (key, attribute.written(), attribute.value())
             })
             .collect();
         if is_apex && *self.form == Form::Inclusive {
-            attributes.extend(inherited_xml_attributes(node, self.source));
+            attributes.extend(inherited_xml_attributes(node));
         }
         attributes.sort_unstable_by_key(|(key, ..)| *key);
 
@@ -142,7 +137,7 @@ impl<'s> Canonical<'s, '_, '_> {
                 NodeType::Element if Some(child) == self.without => {}
                 NodeType::Element => self.element(child, &rendered, false),
                 NodeType::Text => push_text(&mut self.bytes, child.text().unwrap_or_default()),
-                NodeType::PI => self.instruction(child),
+                NodeType::Instruction => self.instruction(child),
                 NodeType::Comment | NodeType::Root => {}
             }
         }
@@ -158,12 +153,14 @@ impl<'s> Canonical<'s, '_, '_> {
     }
 
     fn instruction(&mut self, node: Node<'_, '_>) {
-        let Some(instruction) = node.pi() else { return };
+        let Some((target, value)) = node.instruction() else {
+            return;
+        };
         self.bytes.extend_from_slice(b"<?");
-        self.bytes.extend_from_slice(instruction.target.as_bytes());
-        if let Some(data) = instruction.value.filter(|data| !data.is_empty()) {
+        self.bytes.extend_from_slice(target.as_bytes());
+        if !value.is_empty() {
             self.bytes.push(b' ');
-            self.bytes.extend_from_slice(data.as_bytes());
+            self.bytes.extend_from_slice(value.as_bytes());
         }
         self.bytes.extend_from_slice(b"?>");
     }
@@ -183,19 +180,20 @@ impl<'s> Canonical<'s, '_, '_> {
 type Attribute<'t> = ((&'t str, &'t str), &'t str, &'t str);
 
 /// `xml:lang` and its like of the ancestors belong to an inclusive apex.
-fn inherited_xml_attributes<'t>(node: Node<'t, '_>, source: &'t str) -> Vec<Attribute<'t>> {
+fn inherited_xml_attributes<'t>(node: Node<'t, '_>) -> Vec<Attribute<'t>> {
     let mut found: Vec<Attribute<'t>> = Vec::new();
     for ancestor in node.ancestors().skip(1) {
         for attribute in ancestor.attributes() {
-            let own = node.attribute((XML_NAMESPACE, attribute.name())).is_some();
+            let own = node.attributes().any(|known| {
+                known.namespace() == Some(XML_NAMESPACE) && known.name() == attribute.name()
+            });
             let nearer = found
                 .iter()
                 .any(|((_, name), ..)| *name == attribute.name());
             if attribute.namespace() == Some(XML_NAMESPACE) && !own && !nearer {
-                let written = &source[attribute.range_qname()];
                 found.push((
                     (XML_NAMESPACE, attribute.name()),
-                    written,
+                    attribute.written(),
                     attribute.value(),
                 ));
             }
@@ -207,10 +205,10 @@ fn inherited_xml_attributes<'t>(node: Node<'t, '_>, source: &'t str) -> Vec<Attr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use roxmltree::Document;
+    use crate::invoices::xml::reader;
 
     fn of(source: &str, id: &str, form: &Form) -> String {
-        let tree = Document::parse(source).unwrap();
+        let tree = reader::parse(source.as_bytes()).unwrap();
         let node = tree
             .descendants()
             .find(|node| node.attribute("Id") == Some(id))

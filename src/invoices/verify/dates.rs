@@ -1,6 +1,6 @@
 //! Dates of an invoice (einvoice §5.3): the year of the symbol, and when it was signed.
 
-use roxmltree::Node;
+use super::tree::Node;
 
 use super::report::Report;
 use super::tree::value_at;

@@ -1,6 +1,6 @@
 //! Declarations of a seller (`TKhai`, `TBao`): who declares, and whether he signed it.
 
-use roxmltree::Node;
+use super::tree::Node;
 
 use super::report::{Report, Summary};
 use super::signatures::{self, Context};

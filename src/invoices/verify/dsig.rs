@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::tree::Node;
 use aws_lc_rs::digest::{self, digest};
 use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
@@ -13,7 +14,6 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use roxmltree::Node;
 
 use super::c14n::{Form, canonical};
 use super::tree::{elements, is, path, value};
@@ -161,7 +161,7 @@ pub fn ids<'a>(node: Node<'a, '_>) -> impl Iterator<Item = &'a str> {
 
 /// Child elements in the namespace of XML signatures.
 pub fn in_dsig<'a, 'i: 'a>(parent: Node<'a, 'i>, name: &str) -> impl Iterator<Item = Node<'a, 'i>> {
-    elements(parent).filter(move |child| child.has_tag_name((DSIG, name)))
+    elements(parent).filter(move |child| child.is_named(Some(DSIG), name))
 }
 
 fn one<'a, 'i>(parent: Node<'a, 'i>, name: &'static str) -> Result<Node<'a, 'i>, SignatureProblem> {
@@ -181,7 +181,7 @@ fn canonical_form(method: Node<'_, '_>) -> Result<Form, SignatureProblem> {
         C14N => Ok(Form::Inclusive),
         EXCLUSIVE => Ok(Form::Exclusive(
             elements(method)
-                .filter(|child| child.has_tag_name((EXCLUSIVE, "InclusiveNamespaces")))
+                .filter(|child| child.is_named(Some(EXCLUSIVE), "InclusiveNamespaces"))
                 .filter_map(|child| child.attribute("PrefixList"))
                 .flat_map(str::split_ascii_whitespace)
                 .map(|prefix| match prefix {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use roxmltree::Node;
+use super::tree::Node;
 use rust_decimal::Decimal;
 
 use super::arithmetic::{number, rounded};

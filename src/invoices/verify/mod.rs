@@ -22,16 +22,15 @@ pub(in crate::invoices) mod tree;
 
 use std::sync::Arc;
 
-use roxmltree::Node;
-
+pub use crate::invoices::xml::reader::{FILE_BYTES_MAX, XmlError};
 pub use catalogue::{CATALOGUE, RULES, Rule, RuleSet};
 pub use report::{Finding, Report, Severity, Summary};
-pub use tree::{FILE_BYTES_MAX, XmlError};
 
 use crate::clock::Day;
 use crate::invoices::signature::Certificate;
+use crate::invoices::xml::reader;
 use signatures::Context;
-use tree::{elements, is, named, path, text_at, value_at};
+use tree::{Node, elements, is, named, path, text_at, value_at};
 
 /// What the verifier may rely on besides the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,8 +51,8 @@ const INVOICES_MAX: usize = 1_000;
 /// declaration of a seller.
 pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
     let mut report = Report::default();
-    let tree = match tree::bounded(bytes).and_then(|text| Ok((text, tree::parse(text)?))) {
-        Ok((text, tree)) => (text, tree),
+    let tree = match reader::parse(bytes) {
+        Ok(tree) => tree,
         Err(problem) => {
             report.error(
                 "xml.unreadable",
@@ -64,11 +63,10 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
             return report.concluded();
         }
     };
-    let (source, tree) = tree;
     let index = signatures::index_ids(&tree, &mut report);
     report.rules = trust.rules.unwrap_or_default();
     let context = Context {
-        source,
+        source: tree.source(),
         index: &index,
         authorities: trust.authorities,
     };
@@ -115,12 +113,11 @@ pub fn verify(bytes: &[u8], trust: Trust<'_>) -> Report {
 
 /// The certificate that signed as the authority in a bare invoice, when that signature holds.
 pub(super) fn authority_signer(invoice: &[u8]) -> Option<Arc<Certificate>> {
-    let source = tree::bounded(invoice).ok()?;
-    let tree = tree::parse(source).ok()?;
+    let tree = reader::parse(invoice).ok()?;
     let slot = tree::find(tree.root_element(), &["DSCKS", "CQT"])?;
     let signature = dsig::in_dsig(slot, "Signature").next()?;
     let index = signatures::index_ids(&tree, &mut Report::default());
-    dsig::check(signature, source, &index)
+    dsig::check(signature, tree.source(), &index)
         .ok()
         .map(|checked| checked.certificate)
 }

@@ -1,6 +1,6 @@
 //! Our own payment receipts: structure, sum, words, signature.
 
-use roxmltree::Node;
+use super::tree::Node;
 use rust_decimal::Decimal;
 
 use super::arithmetic::{check_words, number};

@@ -1,6 +1,6 @@
 //! What the verifier says about a file.
 
-use roxmltree::Node;
+use super::tree::Node;
 use serde::Serialize;
 
 use super::catalogue::RuleSet;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use roxmltree::{Document, Node};
+use super::tree::{Document, Node};
 
 use super::dates;
 use super::declaration;
@@ -381,7 +381,7 @@ fn stray_signatures(invoice: Node<'_, '_>, report: &mut Report) {
     let slots = find(invoice, &["DSCKS"]);
     for node in invoice
         .descendants()
-        .filter(|node| node.has_tag_name((DSIG, "Signature")))
+        .filter(|node| node.is_named(Some(DSIG), "Signature"))
     {
         let in_slot = node
             .parent()

@@ -2,14 +2,13 @@
 
 use std::str::FromStr;
 
-use roxmltree::Node;
 use rust_decimal::Decimal;
 use unicode_normalization::is_nfc;
 
 use super::catalogue::RuleSet;
 use super::report::Report;
 use super::schema::{Content, DATA, Element, Need};
-use super::tree::{elements, is, named, value, value_at};
+use super::tree::{Node, NodeType, elements, is, named, value, value_at};
 use crate::clock::Day;
 use crate::invoices::tax_code;
 
@@ -168,11 +167,11 @@ fn content(
     }
     if let Some(hidden) = node
         .children()
-        .find(|child| child.is_comment() || child.is_pi())
+        .find(|child| matches!(child.node_type(), NodeType::Comment | NodeType::Instruction))
     {
         report.error(
             "structure.comment",
-            (node, if hidden.is_pi() { "processing-instruction()" } else { "comment()" }),
+            (node, if hidden.instruction().is_some() { "processing-instruction()" } else { "comment()" }),
             "chú thích hoặc chỉ thị xử lý nằm trong giá trị: chương trình khác có thể đọc thiếu",
             "a comment or processing instruction inside a value: other programs may read less of it",
         );

@@ -2,6 +2,7 @@
 
 pub(in crate::invoices) mod fields;
 mod invoice;
+pub mod reader;
 mod writer;
 
 pub use fields::ContentError;
