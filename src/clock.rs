@@ -128,8 +128,23 @@ impl Day {
         self.0.format(DAY_SHOWN).unwrap_or_default()
     }
 
+    /// `YYYY-MM-DD` and nothing else.
     pub fn parse_iso(text: &str) -> Option<Self> {
-        Date::parse(text, DAY_ISO).ok().map(Self)
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes() else {
+            return None;
+        };
+        let number = |digits: &[u8]| {
+            digits.iter().try_fold(0_u16, |number, digit| {
+                let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+                Some(number * 10 + u16::from(digit))
+            })
+        };
+        let small = |digits: &[u8]| u8::try_from(number(digits)?).ok();
+        Self::new(
+            i32::from(number(&[y1, y2, y3, y4])?),
+            small(&[m1, m2])?,
+            small(&[d1, d2])?,
+        )
     }
 
     pub fn parse_shown(text: &str) -> Option<Self> {

@@ -56,11 +56,8 @@ fn is_canonical(text: &[u8]) -> bool {
                 .find_map(|known| entity.strip_prefix(*known)),
             [b'>' | b'\r', ..] => None,
             _ => {
-                let end = rest
-                    .iter()
-                    .position(|byte| matches!(byte, b'<' | b'&' | b'>' | b'\r'))
-                    .unwrap_or(rest.len());
-                Some(&rest[end..])
+                let end = rest.iter().position(|byte| of(*byte, MARKUP));
+                Some(&rest[end.unwrap_or(rest.len())..])
             }
         };
         let Some(next) = next else { return false };
@@ -69,10 +66,35 @@ fn is_canonical(text: &[u8]) -> bool {
     true
 }
 
+const NAME: u8 = 1;
+const MARKUP: u8 = 2;
+
+/// What a byte may be, looked up: every byte of every signed element passes here.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            table[byte as usize] |= NAME;
+        }
+        if matches!(byte, b'<' | b'&' | b'>' | b'\r') {
+            table[byte as usize] |= MARKUP;
+        }
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+fn of(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
 /// Length of a name without prefix; names of this format are ASCII.
 fn name_length(text: &[u8]) -> usize {
     text.iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')))
+        .position(|byte| !of(*byte, NAME))
         .unwrap_or(text.len())
 }
 

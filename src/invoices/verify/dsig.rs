@@ -3,7 +3,6 @@
 //! A valid signature says little by itself: the caller must ask which elements it covers.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::tree::Node;
@@ -57,8 +56,36 @@ pub struct Checked<'a, 'i> {
     pub signing_time: Option<String>,
 }
 
-/// Elements of a file by Id; `None` for an Id that stands more than once.
-pub type Index<'a, 'i> = HashMap<&'a str, Option<Node<'a, 'i>>>;
+/// Elements of a file by their Id.
+#[derive(Debug, Default)]
+pub struct Index<'a, 'i>(Vec<(&'a str, Node<'a, 'i>)>);
+
+impl<'a, 'i> Index<'a, 'i> {
+    /// In the order of the file.
+    pub fn new(mut found: Vec<(&'a str, Node<'a, 'i>)>) -> Self {
+        // Stable: of one Id the first stays first.
+        found.sort_by_key(|(id, _)| *id);
+        Self(found)
+    }
+
+    /// The element of this Id; none for an Id that stands more than once, which could mean two.
+    fn get(&self, id: &str) -> Option<Node<'a, 'i>> {
+        let first = self.0.partition_point(|(known, _)| *known < id);
+        let of_id = |at: usize| self.0.get(at).filter(|(known, _)| *known == id);
+        match (of_id(first), of_id(first + 1)) {
+            (Some((_, node)), None) => Some(*node),
+            _ => None,
+        }
+    }
+
+    /// Elements whose Id another has before them.
+    pub fn repeated(&self) -> impl Iterator<Item = (&'a str, Node<'a, 'i>)> {
+        self.0
+            .windows(2)
+            .filter(|pair| pair[0].0 == pair[1].0)
+            .map(|pair| pair[1])
+    }
+}
 
 /// Checks one `Signature` element completely: digests of all references and the signature value.
 ///
@@ -118,7 +145,7 @@ fn check_reference<'a, 'i>(
     let scope = signature.ancestors().find(|node| is(*node, "HDon"));
     let target = uri
         .strip_prefix('#')
-        .and_then(|id| index.get(id).copied().flatten())
+        .and_then(|id| index.get(id))
         .filter(|target| scope.is_none_or(|scope| target.ancestors().any(|node| node == scope)))
         .ok_or_else(|| SignatureProblem::Reference(uri.to_owned()))?;
     let mut form = Form::Inclusive;
@@ -250,20 +277,25 @@ fn signers(key_info: Node<'_, '_>) -> Result<Vec<Arc<Signer>>, SignatureProblem>
 const KEPT_MAX: usize = 64;
 
 thread_local! {
-    /// By the certificate as it is written.
-    static KEPT: RefCell<HashMap<String, Arc<Signer>>> = RefCell::default();
+    /// By the certificate as it is written, the last one used at the end.
+    static KEPT: RefCell<Vec<(String, Arc<Signer>)>> = RefCell::default();
 }
 
 fn known(text: &str) -> Result<Arc<Signer>, SignatureProblem> {
-    if let Some(known) = KEPT.with_borrow(|kept| kept.get(text).cloned()) {
-        return Ok(known);
+    let found = KEPT.with_borrow_mut(|kept| {
+        let at = kept.iter().rposition(|(known, _)| known == text)?;
+        kept[at..].rotate_left(1);
+        kept.last().map(|(_, signer)| Arc::clone(signer))
+    });
+    if let Some(signer) = found {
+        return Ok(signer);
     }
     let signer = Arc::new(Signer::of(text)?);
     KEPT.with_borrow_mut(|kept| {
         if kept.len() >= KEPT_MAX {
-            kept.clear();
+            kept.remove(0);
         }
-        kept.insert(text.to_owned(), Arc::clone(&signer));
+        kept.push((text.to_owned(), Arc::clone(&signer)));
     });
     Ok(signer)
 }

@@ -1,8 +1,5 @@
 //! Which signatures an invoice needs, and what each of them must cover.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use super::tree::{Document, Node};
 
 use super::dates;
@@ -17,26 +14,20 @@ use crate::invoices::signature::names::DSIG;
 /// Elements by their Id. Ids must be unique over every spelling of the attribute, or a reference
 /// could mean two elements; a repeated one names nothing.
 pub fn index_ids<'a, 'i>(tree: &'a Document<'i>, report: &mut Report) -> Index<'a, 'i> {
-    let mut index = HashMap::new();
-    for node in tree.descendants().filter(Node::is_element) {
-        for id in dsig::ids(node) {
-            match index.entry(id) {
-                Entry::Vacant(free) => {
-                    free.insert(Some(node));
-                }
-                Entry::Occupied(mut taken) => {
-                    taken.insert(None);
-                    if !report.is_full() {
-                        report.error(
-                            "signature.id",
-                            node,
-                            format!("định danh {id} có hơn một lần trong tệp"),
-                            format!("the Id {id} stands more than once in the file"),
-                        );
-                    }
-                }
-            }
+    let found = tree
+        .descendants()
+        .flat_map(|node| dsig::ids(node).map(move |id| (id, node)));
+    let index = Index::new(found.collect());
+    for (id, node) in index.repeated() {
+        if report.is_full() {
+            break;
         }
+        report.error(
+            "signature.id",
+            node,
+            format!("định danh {id} có hơn một lần trong tệp"),
+            format!("the Id {id} stands more than once in the file"),
+        );
     }
     index
 }

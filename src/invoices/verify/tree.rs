@@ -23,15 +23,16 @@ pub fn find<'a, 'i>(from: Node<'a, 'i>, path: &[&str]) -> Option<Node<'a, 'i>> {
         .try_fold(from, |node, name| named(node, name).next())
 }
 
-/// All text of an element joined: a comment may split it without breaking a signature.
+/// All text of an element joined: a comment may split it without breaking a signature. What XML calls
+/// white space is trimmed; a no-break space is content.
 pub fn value<'a>(node: Node<'a, '_>) -> Cow<'a, str> {
     let mut texts = node.children().filter_map(|child| child.text());
     match (texts.next(), texts.next()) {
         (None, _) => Cow::Borrowed(""),
-        (Some(only), None) => Cow::Borrowed(only.trim()),
+        (Some(only), None) => Cow::Borrowed(only.trim_ascii()),
         (Some(first), Some(second)) => {
             let joined: String = [first, second].into_iter().chain(texts).collect();
-            Cow::Owned(joined.trim().to_owned())
+            Cow::Owned(joined.trim_ascii().to_owned())
         }
     }
 }

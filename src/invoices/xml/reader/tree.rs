@@ -191,6 +191,8 @@ impl<'a, 'i> Node<'a, 'i> {
     pub fn is_named(&self, namespace: Option<&str>, name: &str) -> bool {
         let data = self.data();
         data.kind == NodeType::Element
+            // Names of one length mostly differ at their end.
+            && data.text.as_bytes().last() == name.as_bytes().last()
             && data.text == name
             && self.tree.namespace(data.namespace) == namespace
     }
