@@ -8,6 +8,8 @@ mod encoding;
 mod names;
 mod parse;
 mod problem;
+mod tags;
+mod texts;
 mod tree;
 
 #[cfg(test)]
