@@ -103,10 +103,8 @@ pub(super) fn refund_seen(observation: &Observation) -> (Seen, Option<String>) {
         (Reception::Refused, _) | (_, Status::Failed | Status::Expired) => Seen::Failed,
         (Reception::Later, _) => Seen::NotSent,
         (Reception::Unclear, _) => Seen::NoAnswer,
-        // Taken before: it has to be asked what became of it.
-        (Reception::Repeated | Reception::Taken, Status::Pending | Status::Unknown) => {
-            Seen::Pending
-        }
+        (Reception::Repeated, Status::Pending | Status::Unknown) => Seen::SentBefore,
+        (Reception::Taken, Status::Pending | Status::Unknown) => Seen::Pending,
         (
             Reception::Repeated | Reception::Taken,
             Status::Paid | Status::Authorized | Status::Review | Status::Reversed | Status::Ignored,

@@ -148,6 +148,8 @@ pub enum Todo {
 pub enum Seen {
     /// The provider has taken the request and works on it, or says that it still does.
     Pending,
+    /// The provider has had such a request before, from whomever, and does not say what became of it.
+    SentBefore,
     Done,
     /// The provider says no for good.
     Failed,
@@ -209,7 +211,9 @@ pub fn after_send(flow: &Flow, seen: Seen, manner: &Manner, now: Instant, chance
         (Seen::Done, _) => ended(flow, State::Done),
         (Seen::Failed | Seen::Expired, _) => ended(flow, State::Failed),
         (Seen::Held, _) => ended(flow, State::Review),
-        (Seen::Pending, _) => Flow {
+        // Whose it was, and how it ended, no question can find out.
+        (Seen::SentBefore, Kind::Refund) if !manner.can_ask => ended(flow, State::Review),
+        (Seen::Pending | Seen::SentBefore, _) => Flow {
             state: State::Pending,
             faults: 0,
             next_at: Some(next_ask(flow, manner, now, chance)),
@@ -258,11 +262,13 @@ pub fn after_ask(flow: &Flow, seen: Seen, manner: &Manner, now: Instant, chance:
         (Seen::Held, _) => ended(&asked, State::Review),
         (Seen::Expired, Kind::Payment) => ended(&asked, State::Expired),
         (Seen::Expired, Kind::Refund) => ended(&asked, State::Failed),
-        (Seen::Pending, Kind::Payment) if was_last => ended(&asked, State::Expired),
-        (Seen::Pending, Kind::Refund) if now >= manner.gives_up_at(flow) => {
+        (Seen::Pending | Seen::SentBefore, Kind::Payment) if was_last => {
+            ended(&asked, State::Expired)
+        }
+        (Seen::Pending | Seen::SentBefore, Kind::Refund) if now >= manner.gives_up_at(flow) => {
             ended(&asked, State::Review)
         }
-        (Seen::Pending, _) => later(Flow {
+        (Seen::Pending | Seen::SentBefore, _) => later(Flow {
             state: State::Pending,
             ..asked
         }),

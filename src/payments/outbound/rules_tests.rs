@@ -275,3 +275,12 @@ fn without_a_query_a_lost_refund_waits_for_a_person_and_a_payment_for_its_messag
     };
     assert_eq!(over.state, State::Expired);
 }
+
+#[test]
+fn a_refund_that_somebody_sent_before_is_asked_about_or_waits_for_a_person() {
+    for (can_ask, expected) in [(true, State::Pending), (false, State::Review)] {
+        let sent = leaving(&planned(Kind::Refund), START);
+        let told = after_send(&sent, Seen::SentBefore, &manner(can_ask), START, 0);
+        assert_eq!(told.state, expected);
+    }
+}
