@@ -80,6 +80,7 @@ pub(super) enum Space {
 pub(super) struct Marks(u8);
 
 impl Marks {
+    pub(super) const NONE: Self = Self(0);
     const ALL: [u8; 6] = *b"*!()'~";
 
     fn contains(self, byte: u8) -> bool {

@@ -1,5 +1,7 @@
 //! Digests, keyed and plain, RSA, and their comparison.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::{digest, hmac, rand, rsa, signature};
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
@@ -10,7 +12,7 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum Algorithm {
+pub(crate) enum Algorithm {
     #[serde(rename = "hmac-sha1")]
     HmacSha1,
     #[serde(rename = "hmac-sha256")]
@@ -35,7 +37,7 @@ pub(super) enum Algorithm {
 
 impl Algorithm {
     /// The name recipes use.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::HmacSha1 => "hmac-sha1",
             Self::HmacSha256 => "hmac-sha256",
@@ -50,11 +52,11 @@ impl Algorithm {
     }
 
     /// Plain digests need no key: the secret stands in the text.
-    pub(super) const fn is_keyed(self) -> bool {
+    pub(crate) const fn is_keyed(self) -> bool {
         !matches!(self, Self::Md5 | Self::Sha1 | Self::Sha256 | Self::Sha512)
     }
 
-    pub(super) const fn is_asymmetric(self) -> bool {
+    pub(crate) const fn is_asymmetric(self) -> bool {
         matches!(self, Self::RsaSha256 | Self::EcdsaSha256)
     }
 }
@@ -62,7 +64,7 @@ impl Algorithm {
 /// How a key is written in the credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum KeyForm {
+pub(crate) enum KeyForm {
     #[default]
     Text,
     Hex,
@@ -71,7 +73,7 @@ pub(super) enum KeyForm {
 /// How a signature is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Output {
+pub(crate) enum Output {
     HexLower,
     HexUpper,
     Base64,
@@ -103,36 +105,69 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// Longest signature: RSA-8192 in hexadecimal.
 const SIGNATURE_CHARACTERS_MAX: usize = 2_048;
 
+/// What makes signatures, or checks them.
+#[derive(Clone, Copy)]
+pub(crate) enum Key<'k> {
+    /// A plain digest: its secret stands in the text.
+    Plain(Algorithm),
+    Made(&'k MadeKey),
+}
+
+impl Key<'_> {
+    /// The signature of a text; `None` for a key that only verifies.
+    pub(crate) fn sign(self, text: &[u8], output: Output) -> Option<String> {
+        match self {
+            Self::Plain(algorithm) => Some(output.write(&plain(algorithm, text))),
+            Self::Made(key) => key.sign(text, output),
+        }
+    }
+
+    /// Constant-time for a signature of the right length; another length or alphabet is unequal.
+    pub(crate) fn fits(self, text: &[u8], given: &str, output: Output) -> bool {
+        if given.len() > SIGNATURE_CHARACTERS_MAX {
+            return false;
+        }
+        match self {
+            Self::Plain(algorithm) => same(&plain(algorithm, text), given, output),
+            Self::Made(key) => key.fits(text, given, output),
+        }
+    }
+}
+
 /// A key ready for use.
 #[expect(
     clippy::large_enum_variant,
-    reason = "lives on the stack for one message; a box would cost more than it saves"
+    reason = "nearly all are the largest one, and each is kept in a box"
 )]
-pub(super) enum Key {
+pub(crate) enum MadeKey {
     Hmac(hmac::Key),
-    Plain(Algorithm),
-    /// DER of a SubjectPublicKeyInfo.
-    Verifying(Algorithm, Vec<u8>),
-    SigningRsa(Box<rsa::KeyPair>),
+    /// `None` for a PEM block that holds no key of the algorithm: no signature fits it.
+    Verifying(Option<signature::ParsedPublicKey>),
+    SigningRsa(rsa::KeyPair),
 }
 
-impl Key {
-    /// `None` for a key that is empty or not of the form it must have.
-    pub(super) fn new(algorithm: Algorithm, form: KeyForm, key: &str) -> Option<Self> {
+impl MadeKey {
+    /// `None` for a key that is empty or not of the form it must have, and for plain digests.
+    pub(crate) fn new(algorithm: Algorithm, form: KeyForm, key: &str) -> Option<Self> {
         let hashing = match algorithm {
             Algorithm::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Algorithm::HmacSha256 => hmac::HMAC_SHA256,
             Algorithm::HmacSha512 => hmac::HMAC_SHA512,
             Algorithm::Md5 | Algorithm::Sha1 | Algorithm::Sha256 | Algorithm::Sha512 => {
-                return Some(Self::Plain(algorithm));
+                return None;
             }
             Algorithm::RsaSha256 | Algorithm::EcdsaSha256 => {
                 if let Some(der) = pem(key, "PUBLIC KEY") {
-                    return Some(Self::Verifying(algorithm, der));
+                    let rule: &dyn signature::VerificationAlgorithm = match algorithm {
+                        Algorithm::EcdsaSha256 => &signature::ECDSA_P256_SHA256_ASN1,
+                        _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+                    };
+                    let key = signature::ParsedPublicKey::new(rule, der).ok();
+                    return Some(Self::Verifying(key));
                 }
                 let pair = rsa::KeyPair::from_pkcs8(&pem(key, "PRIVATE KEY")?).ok()?;
                 let signs = algorithm == Algorithm::RsaSha256;
-                return signs.then(|| Self::SigningRsa(Box::new(pair)));
+                return signs.then_some(Self::SigningRsa(pair));
             }
         };
         let decoded;
@@ -146,12 +181,10 @@ impl Key {
         (!bytes.is_empty()).then(|| Self::Hmac(hmac::Key::new(hashing, bytes)))
     }
 
-    /// The signature of a text; `None` for a key that only verifies.
-    pub(super) fn sign(&self, text: &[u8], output: Output) -> Option<String> {
+    fn sign(&self, text: &[u8], output: Output) -> Option<String> {
         match self {
             Self::Hmac(key) => Some(output.write(hmac::sign(key, text).as_ref())),
-            Self::Plain(algorithm) => Some(output.write(&plain(*algorithm, text))),
-            Self::Verifying(..) => None,
+            Self::Verifying(_) => None,
             Self::SigningRsa(pair) => {
                 let mut made = vec![0; pair.public_modulus_len()];
                 let random = rand::SystemRandom::new();
@@ -162,29 +195,57 @@ impl Key {
         }
     }
 
-    /// Constant-time for a signature of the right length; another length or alphabet is unequal.
-    pub(super) fn fits(&self, text: &[u8], given: &str, output: Output) -> bool {
-        if given.len() > SIGNATURE_CHARACTERS_MAX {
-            return false;
-        }
+    fn fits(&self, text: &[u8], given: &str, output: Output) -> bool {
         match self {
-            Self::Hmac(key) => {
-                let made = hmac::sign(key, text);
-                same(made.as_ref(), given, output)
-            }
-            Self::Plain(algorithm) => same(&plain(*algorithm, text), given, output),
-            Self::Verifying(algorithm, der) => {
-                let rule: &dyn signature::VerificationAlgorithm = match algorithm {
-                    Algorithm::EcdsaSha256 => &signature::ECDSA_P256_SHA256_ASN1,
-                    _ => &signature::RSA_PKCS1_2048_8192_SHA256,
-                };
-                let key = signature::UnparsedPublicKey::new(rule, der);
-                output
-                    .read(given)
-                    .is_some_and(|given| key.verify(text, &given).is_ok())
-            }
+            Self::Hmac(key) => same(hmac::sign(key, text).as_ref(), given, output),
+            Self::Verifying(key) => key
+                .as_ref()
+                .zip(output.read(given))
+                .is_some_and(|(key, given)| key.verify_sig(text, &given).is_ok()),
             Self::SigningRsa(_) => false,
         }
+    }
+}
+
+/// The keys made of one secret, each when it is first asked for: to make one costs about as much as
+/// to sign a message. Nearly always there is one; a clone makes its own.
+#[derive(Default)]
+pub(crate) struct Keys(OnceLock<Box<Kept>>);
+
+struct Kept {
+    algorithm: Algorithm,
+    form: KeyForm,
+    key: Option<MadeKey>,
+    others: Keys,
+}
+
+impl Keys {
+    /// The key of this kind; `secret` is always the same.
+    pub(crate) fn get(
+        &self,
+        algorithm: Algorithm,
+        form: KeyForm,
+        secret: &str,
+    ) -> Option<&MadeKey> {
+        let kept = self.0.get_or_init(|| {
+            Box::new(Kept {
+                algorithm,
+                form,
+                key: MadeKey::new(algorithm, form, secret),
+                others: Self::default(),
+            })
+        });
+        if (kept.algorithm, kept.form) == (algorithm, form) {
+            kept.key.as_ref()
+        } else {
+            kept.others.get(algorithm, form, secret)
+        }
+    }
+}
+
+impl Clone for Keys {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }
 
@@ -223,13 +284,13 @@ fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
 }
 
 /// HMAC-SHA256 of tokens of ours.
-pub(super) fn token_mac(key: &[u8], text: &[u8]) -> Vec<u8> {
+pub(crate) fn token_mac(key: &[u8], text: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
         .as_ref()
         .to_vec()
 }
 
 /// Compares a static key in constant time; only its length can leak.
-pub(super) fn same_key(expected: &str, given: &str) -> bool {
+pub(crate) fn same_key(expected: &str, given: &str) -> bool {
     !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(given.as_bytes()))
 }
