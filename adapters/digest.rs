@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, hmac, rand, rsa, signature};
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
@@ -9,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
-use subtle::ConstantTimeEq;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Algorithm {
@@ -255,14 +255,43 @@ fn same(made: &[u8], given: &str, output: Output) -> bool {
         return false;
     };
     let read = match output {
-        Output::HexLower | Output::HexUpper => hex::decode_to_slice(given, target).is_ok(),
+        Output::HexLower | Output::HexUpper => read_hex(given, target),
         Output::Base64 => output
             .read(given)
             .filter(|bytes| bytes.len() == target.len())
             .map(|bytes| target.copy_from_slice(&bytes))
             .is_some(),
     };
-    read && bool::from(made.ct_eq(target))
+    read && verify_slices_are_equal(made, target).is_ok()
+}
+
+/// Values of hexadecimal digits, [`NO_DIGIT`] for every other sign.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0xf0;
+
+/// Reads hexadecimal in either case that fills `target`; false for anything else. A table, as this
+/// stands in the way of every message.
+fn read_hex(text: &str, target: &mut [u8]) -> bool {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != target.len() || !rest.is_empty() {
+        return false;
+    }
+    let mut seen = 0;
+    for ([high, low], byte) in pairs.iter().zip(target) {
+        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    seen < NO_DIGIT
 }
 
 fn plain(algorithm: Algorithm, text: &[u8]) -> Vec<u8> {
@@ -292,5 +321,5 @@ pub(crate) fn token_mac(key: &[u8], text: &[u8]) -> Vec<u8> {
 
 /// Compares a static key in constant time; only its length can leak.
 pub(crate) fn same_key(expected: &str, given: &str) -> bool {
-    !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(given.as_bytes()))
+    !expected.is_empty() && verify_slices_are_equal(expected.as_bytes(), given.as_bytes()).is_ok()
 }

@@ -2,19 +2,18 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::Deserialize;
 
-/// Whether a form value stands for itself.
-pub(super) fn is_plain(text: &str) -> bool {
-    // Without an early end the compiler looks at many bytes at once.
-    let escaped = |found, byte| found | (byte == b'%') | (byte == b'+');
-    !text.bytes().fold(false, escaped)
+/// Where the first sign of a form value stands that does not stand for itself.
+pub(super) fn first_escape(text: &str) -> Option<usize> {
+    memchr2(b'%', b'+', text.as_bytes())
 }
 
 /// Decodes a form value as far as it can be decoded: a broken escape stays as it is, as every
 /// mainstream server does before it signs. Signatures are compared over this form.
 pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
-    if is_plain(text) {
+    if first_escape(text).is_none() {
         return Cow::Borrowed(text.as_bytes());
     }
     Cow::Owned(decode(text.as_bytes()).0)
@@ -22,7 +21,7 @@ pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
 
 /// Decodes a form value; `None` when an escape is broken or the bytes are not UTF-8.
 pub(super) fn decode_strict(text: &str) -> Option<Cow<'_, str>> {
-    if is_plain(text) {
+    if first_escape(text).is_none() {
         return Some(Cow::Borrowed(text));
     }
     let (decoded, sound) = decode(text.as_bytes());
@@ -32,7 +31,7 @@ pub(super) fn decode_strict(text: &str) -> Option<Cow<'_, str>> {
 
 /// Decodes free text for people; what is not UTF-8 becomes a replacement character.
 pub(super) fn decode_lossy(text: &str) -> Cow<'_, str> {
-    if is_plain(text) {
+    if first_escape(text).is_none() {
         return Cow::Borrowed(text);
     }
     let decoded = String::from_utf8(decode(text.as_bytes()).0);

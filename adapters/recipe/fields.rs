@@ -1,11 +1,13 @@
 //! An inbound message as named values, each kept as it was written.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use memchr::{memchr, memchr2_iter};
 use serde_json::value::RawValue;
 
 use super::encoding;
-use super::json::Members;
+use super::json;
 use super::plan::{Duplicates, Source};
 use crate::contract::{Inbound, Reason, Rejection};
 
@@ -86,12 +88,18 @@ pub(super) struct Unreadable;
 fn json_text(raw: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
     match raw.as_bytes().first() {
         Some(b'n') => Ok(None),
-        Some(b'"') => match raw.get(1..raw.len() - 1) {
-            Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
-            _ => serde_json::from_str(raw)
-                .map(|text: String| Some(Cow::Owned(text)))
-                .map_err(|_| Unreadable),
-        },
+        Some(b'"') => {
+            let inner = raw.get(1..raw.len() - 1).ok_or(Unreadable)?;
+            if memchr(b'\\', inner.as_bytes()).is_none() {
+                return Ok(Some(Cow::Borrowed(inner)));
+            }
+            match json::unescaped(inner) {
+                Some(text) => Ok(Some(Cow::Owned(text))),
+                None => serde_json::from_str(raw)
+                    .map(|text: String| Some(Cow::Owned(text)))
+                    .map_err(|_| Unreadable),
+            }
+        }
         Some(b'{' | b'[') | None => Err(Unreadable),
         Some(_) => Ok(Some(Cow::Borrowed(raw))),
     }
@@ -148,26 +156,35 @@ impl<'a> Fields<'a> {
         if text.len() > MESSAGE_BYTES_MAX {
             return Err(malformed("the message is too long"));
         }
+        let bytes = text.as_bytes();
+        let mut escapes = Escapes::of(text);
         let mut fields = Vec::with_capacity(16);
-        let mut rest = text;
-        while let Some((piece, sign)) = next_piece(&mut rest) {
+        let (mut start, mut sign) = (0, None);
+        for at in memchr2_iter(b'=', b'&', bytes).chain([bytes.len()]) {
+            if bytes.get(at) == Some(&b'=') {
+                sign.get_or_insert(at);
+                continue;
+            }
+            let piece = std::mem::replace(&mut start, at + 1)..at;
+            let name = piece.start..sign.take().unwrap_or(at);
+            let value = (name.end + 1).min(at)..at;
             if piece.is_empty() {
                 continue;
             }
             if fields.len() == FIELDS_MAX {
                 return Err(malformed("the message has too many fields"));
             }
-            let (name, value) = match sign {
-                Some(at) => (&piece[..at], &piece[at + 1..]),
-                None => (piece, ""),
-            };
             fields.push(Field {
-                name: encoding::decode_lossy(name),
-                piece,
-                value: if encoding::is_plain(value) {
-                    Value::Plain(value)
+                name: if escapes.stand_in(&name) {
+                    encoding::decode_lossy(&text[name])
                 } else {
-                    Value::Encoded(value)
+                    Cow::Borrowed(&text[name])
+                },
+                piece: &text[piece],
+                value: if escapes.stand_in(&value) {
+                    Value::Encoded(&text[value])
+                } else {
+                    Value::Plain(&text[value])
                 },
             });
         }
@@ -179,22 +196,24 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::Malformed`] when the text is none.
     pub(super) fn json(text: &'a str) -> Result<Self, Rejection> {
-        let Members(members) = serde_json::from_str(text)
-            .map_err(|error| malformed(format!("not a JSON object: {error}")))?;
-        if members.len() > FIELDS_MAX {
+        let mut fields = Vec::with_capacity(16);
+        json::members(text, |name, raw| {
+            fields.push(Field {
+                name,
+                piece: "",
+                value: Value::Json(raw),
+            });
+        })
+        .map_err(|error| malformed(format!("not a JSON object: {error}")))?;
+        if fields.len() > FIELDS_MAX {
             return Err(malformed("the message has too many fields"));
         }
-        let fields = members.into_iter().map(|(name, raw)| Field {
-            name,
-            piece: "",
-            value: Value::Json(raw),
-        });
-        Ok(Self::sorted(fields.collect()))
+        Ok(Self::sorted(fields))
     }
 
     fn sorted(mut fields: Vec<Field<'a>>) -> Self {
         // Stable: of a repeated name the first stays first.
-        fields.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
+        fields.sort_by(|left, right| json::by_bytes(&left.name, &right.name));
         Self(fields)
     }
 
@@ -205,6 +224,13 @@ impl<'a> Fields<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&Field<'a>> {
         // Lengths differ mostly, so that this beats a search by halves: messages have few fields.
         self.0.iter().find(|field| field.name == name)
+    }
+
+    /// Puts the text of a field that was decoded in the place of its written form.
+    pub(super) fn decoded(&mut self, name: &str, text: &'a str) {
+        if let Some(field) = self.0.iter_mut().find(|field| field.name == name) {
+            field.value = Value::Plain(text);
+        }
     }
 
     /// Refuses a name that stands twice: two readers of the message would see two values.
@@ -231,21 +257,27 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Cuts the text up to the next `&` off, with the place of the first `=` in it.
-fn next_piece<'a>(rest: &mut &'a str) -> Option<(&'a str, Option<usize>)> {
-    if rest.is_empty() {
-        return None;
+/// Where escapes stand in a form: few of its parts have one, so that each is looked for once.
+struct Escapes<'a> {
+    text: &'a str,
+    next: usize,
+}
+
+impl<'a> Escapes<'a> {
+    fn of(text: &'a str) -> Self {
+        let next = encoding::first_escape(text).unwrap_or(text.len());
+        Self { text, next }
     }
-    let bytes = rest.as_bytes();
-    let stop = bytes.iter().position(|byte| matches!(byte, b'=' | b'&'));
-    let sign = stop.filter(|at| bytes[*at] == b'=');
-    let end = match sign {
-        Some(at) => (bytes[at..].iter().position(|byte| *byte == b'&')).map(|more| at + more),
-        None => stop,
-    };
-    let (piece, after) = end.map_or((*rest, ""), |at| (&rest[..at], &rest[at + 1..]));
-    *rest = after;
-    Some((piece, sign))
+
+    /// Ranges are asked for in their order.
+    fn stand_in(&mut self, range: &Range<usize>) -> bool {
+        if self.next < range.start {
+            let rest = &self.text[range.start..];
+            let next = encoding::first_escape(rest).map(|at| range.start + at);
+            self.next = next.unwrap_or(self.text.len());
+        }
+        self.next < range.end
+    }
 }
 
 pub(super) fn malformed(detail: impl Into<String>) -> Rejection {

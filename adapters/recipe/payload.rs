@@ -357,6 +357,9 @@ fn payos<'a>(field: &Field<'a>) -> Result<Cow<'a, [u8]>, Rejection> {
             }
             // A template string of JavaScript says this of every object.
             Some(b'{') => return Ok(Cow::Borrowed(b"[object Object]")),
+            Some(b'0'..=b'9') if json::is_short_integer(raw.get()) => {
+                return Ok(Cow::Borrowed(raw.get().as_bytes()));
+            }
             Some(b'-' | b'0'..=b'9') => {
                 return Ok(json::javascript_number(raw.get())
                     .map_or_else(|| field.bytes(), |text| Cow::Owned(text.into_bytes())));
