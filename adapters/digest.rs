@@ -323,3 +323,50 @@ pub(crate) fn token_mac(key: &[u8], text: &[u8]) -> Vec<u8> {
 pub(crate) fn same_key(expected: &str, given: &str) -> bool {
     !expected.is_empty() && verify_slices_are_equal(expected.as_bytes(), given.as_bytes()).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_is_read_in_either_case_and_only_whole() {
+        let read = |text: &str| {
+            let mut bytes = [0; 2];
+            read_hex(text, &mut bytes).then_some(bytes)
+        };
+        assert_eq!(read("0aFf"), Some([0x0a, 0xff]));
+        for wrong in [
+            "",
+            "0aF",
+            "0aFff",
+            "0aFf00",
+            "0aFg",
+            "0a f",
+            "0aF\u{e9}",
+            "+aFf",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn keys_of_one_secret_are_made_once_and_apart() {
+        let keys = Keys::default();
+        let get = |algorithm, form| keys.get(algorithm, form, "00ff");
+        let sign = |algorithm, form| {
+            let key = get(algorithm, form).map(Key::Made);
+            key.and_then(|key| key.sign(b"text", Output::HexLower))
+        };
+        let made = sign(Algorithm::HmacSha256, KeyForm::Text);
+        assert_ne!(made, sign(Algorithm::HmacSha256, KeyForm::Hex));
+        assert_ne!(made, sign(Algorithm::HmacSha512, KeyForm::Text));
+        assert_eq!(made, sign(Algorithm::HmacSha256, KeyForm::Text));
+        let (one, other) = (
+            get(Algorithm::HmacSha256, KeyForm::Hex).expect("a key"),
+            get(Algorithm::HmacSha256, KeyForm::Hex).expect("a key"),
+        );
+        assert!(std::ptr::eq(one, other));
+        assert!(get(Algorithm::RsaSha256, KeyForm::Text).is_none());
+        assert!(get(Algorithm::Md5, KeyForm::Text).is_none());
+    }
+}

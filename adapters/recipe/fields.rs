@@ -298,3 +298,34 @@ fn text_of(inbound: &Inbound) -> Result<&str, Rejection> {
     // A byte order mark is no part of JSON, but some hosts send one.
     Ok(text.trim_start_matches('\u{feff}'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_form_is_cut_where_its_signs_stand(text in "[a-c=&%+2é]{0,60}") {
+            let mut expected: Vec<_> = text
+                .split('&')
+                .filter(|piece| !piece.is_empty())
+                .map(|piece| {
+                    let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+                    let name = encoding::decode_lossy(name).into_owned();
+                    (name, piece, encoding::decode_strict(value))
+                })
+                .collect();
+            expected.sort_by(|left, right| left.0.as_bytes().cmp(right.0.as_bytes()));
+            let fields = Fields::form(&text).unwrap();
+            let read: Vec<_> = fields
+                .iter()
+                .map(|field| {
+                    let value = field.text().ok().flatten();
+                    (field.name.clone().into_owned(), field.piece, value)
+                })
+                .collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

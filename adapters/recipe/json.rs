@@ -264,6 +264,28 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_unescaped_as_they_were_written(text in any::<String>()) {
+            let written = serde_json::to_string(&text).unwrap();
+            let read = unescaped(&written[1..written.len() - 1]);
+            if !written.contains("\\u") {
+                prop_assert_eq!(read.as_deref(), Some(text.as_str()));
+            } else {
+                prop_assert!(read.is_none_or(|read| read == text));
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_by_number_are_left_to_the_reader() {
+        assert_eq!(unescaped("a\\/\\\"b\\n").as_deref(), Some("a/\"b\n"));
+        for other in ["\\u0111", "\\ud83d\\ude00", "a\\"] {
+            assert_eq!(unescaped(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn json_is_written_as_the_signer_wrote_it() {

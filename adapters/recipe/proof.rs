@@ -229,7 +229,10 @@ fn signed(
     let given = carrier
         .read(message)?
         .ok_or_else(|| Rejection::new(Reason::MissingSignature, "the message is not signed"))?;
-    let given = given.strip_prefix(plan.prefix.as_str()).ok_or_else(bad)?;
+    let given = match plan.prefix.as_str() {
+        "" => &given,
+        prefix => given.strip_prefix(prefix).ok_or_else(bad)?,
+    };
     fitting(plan, message, means, given)?.map_or_else(|| Err(bad()), |_| Ok(()))
 }
 
