@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -46,16 +47,10 @@ fn write(
         Some(b'{') => {
             let mut found = Vec::with_capacity(16);
             members(raw, |name, value| found.push((name, value))).map_err(|_| Flaw::Unreadable)?;
-            let is_twice = |names: &[&str]| names.windows(2).any(|pair| pair[0] == pair[1]);
-            let mut names: Vec<&str> = Vec::new();
             if sorted_here {
                 found.sort_by(|left, right| by_bytes(&left.0, &right.0));
             }
-            names.extend(found.iter().map(|(name, _)| name.as_ref()));
-            if !sorted_here {
-                names.sort_unstable();
-            }
-            if is_twice(&names) {
+            if is_twice(&found, sorted_here) {
                 return Err(Flaw::Twice);
             }
             out.push(b'{');
@@ -84,6 +79,10 @@ fn write(
             }
             out.push(b']');
         }
+        // Inside another value it was read before.
+        Some(b'"') if depth > 0 && memchr(b'\\', raw.as_bytes()).is_none() => {
+            out.extend_from_slice(raw.as_bytes());
+        }
         Some(b'"') => {
             let Name(text) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
             match text {
@@ -95,6 +94,15 @@ fn write(
         None => return Err(Flaw::Unreadable),
     }
     Ok(())
+}
+
+fn is_twice(members: &[(Cow<'_, str>, &RawValue)], sorted: bool) -> bool {
+    if sorted {
+        return members.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    }
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A JSON string with the escapes JavaScript and PHP (slashes and Unicode unescaped) agree on.

@@ -25,6 +25,13 @@ pub(super) struct Text<'p> {
 }
 
 impl<'p> Text<'p> {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            secrets: Vec::new(),
+        }
+    }
+
     fn secret(&mut self, name: &'p str, value: &str) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value.as_bytes());

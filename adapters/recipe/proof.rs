@@ -255,8 +255,7 @@ fn fitting<'p>(
         };
         let mut tried: Vec<Vec<u8>> = Vec::new();
         for alternative in plan.payload.alternatives().iter() {
-            let mut text = Text::default();
-            text.bytes.reserve(512);
+            let mut text = Text::with_capacity(512);
             plan.payload.write(*alternative, &context, &mut text)?;
             if tried.contains(&text.bytes) {
                 continue;
