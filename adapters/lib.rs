@@ -3,6 +3,7 @@
 //! A new provider is a folder with `adapter.toml`, `vectors.json` and `README.md`; see [`recipe`].
 
 pub mod contract;
+mod digest;
 pub mod kit;
 pub mod recipe;
 mod registry;

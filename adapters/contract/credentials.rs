@@ -6,21 +6,43 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-/// A value that prints as stars.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+use crate::digest::{Algorithm, KeyForm, Keys, MadeKey};
+
+/// A value that prints as stars. What is made of it to sign with is kept with it and as little shown.
+#[derive(Clone, Deserialize)]
 #[serde(transparent)]
-pub struct Secret(String);
+pub struct Secret {
+    value: String,
+    #[serde(skip)]
+    keys: Keys,
+}
 
 impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self {
+            value: value.into(),
+            keys: Keys::default(),
+        }
     }
 
     /// The value itself; never log or format it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.value
+    }
+
+    /// The value as a key; `None` when it cannot be one.
+    pub(crate) fn key(&self, algorithm: Algorithm, form: KeyForm) -> Option<&MadeKey> {
+        self.keys.get(algorithm, form, &self.value)
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,13 +64,14 @@ impl Credentials {
     }
 
     /// The value in use and those still accepted, newest first.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(Secret::expose)
-            .filter(|value| !value.is_empty())
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.secrets(name).map(Secret::expose)
+    }
+
+    /// The same with the keys made of them.
+    pub(crate) fn secrets<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Secret> + use<'a> {
+        let secrets = self.0.get(name).into_iter().flatten();
+        secrets.filter(|secret| !secret.value.is_empty())
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

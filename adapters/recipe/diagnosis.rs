@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::digest::{Algorithm, Key, KeyForm};
 use super::message::Message;
 use super::payload::{Context, Text};
 use super::plan::{Alternative, Empties, Encoding, FieldSet, Payload, Plan, SignaturePlan};
 use super::proof::Means;
 use crate::contract::{Mistake, MistakeKind};
+use crate::digest::{Algorithm, Key, KeyForm, MadeKey};
 
 /// Looks for the mistake that explains `given`; `None` when none does.
 pub(super) fn find(
@@ -40,7 +40,7 @@ struct Search<'s, 'a> {
 }
 
 impl Search<'_, '_> {
-    fn text(&self, plan: &SignaturePlan, alternative: Alternative) -> Option<Text> {
+    fn text<'p>(&self, plan: &'p SignaturePlan, alternative: Alternative) -> Option<Text<'p>> {
         let unresolved = |_: &str| None;
         let context = Context {
             message: self.message,
@@ -53,12 +53,24 @@ impl Search<'_, '_> {
         Some(text)
     }
 
-    fn fits(&self, plan: &SignaturePlan, text: &Text) -> bool {
+    fn fits(&self, plan: &SignaturePlan, text: &Text<'_>) -> bool {
         plan.key(self.means.secrets, self.means.formulas)
             .is_ok_and(|(key, output)| key.fits(&text.bytes, self.given, output))
     }
 
-    fn found(&self, kind: MistakeKind, text: &Text) -> Mistake {
+    /// Whether the text is signed with another key than the one agreed; it is made for this once.
+    fn fits_made(
+        &self,
+        plan: &SignaturePlan,
+        text: &Text<'_>,
+        (algorithm, form): (Algorithm, KeyForm),
+        value: &str,
+    ) -> bool {
+        MadeKey::new(algorithm, form, value)
+            .is_some_and(|key| Key::Made(&key).fits(&text.bytes, self.given, plan.output))
+    }
+
+    fn found(&self, kind: MistakeKind, text: &Text<'_>) -> Mistake {
         let is_secret = |name: &str| self.whole.secrets.iter().any(|secret| secret == name);
         Mistake {
             kind,
@@ -91,7 +103,7 @@ impl Search<'_, '_> {
     }
 
     /// Another credential as the key, the key in its other form.
-    fn keys(&self, plan: &SignaturePlan, text: &Text) -> Option<Mistake> {
+    fn keys(&self, plan: &SignaturePlan, text: &Text<'_>) -> Option<Mistake> {
         if !plan.algorithm.is_keyed() || plan.algorithm.is_asymmetric() {
             return None;
         }
@@ -110,9 +122,7 @@ impl Search<'_, '_> {
                 continue;
             };
             for form in [plan.key_form, other_form] {
-                let fits = Key::new(plan.algorithm, form, value)
-                    .is_some_and(|key| key.fits(&text.bytes, self.given, plan.output));
-                if fits {
+                if self.fits_made(plan, text, (plan.algorithm, form), value) {
                     let kind = if name == plan.key {
                         MistakeKind::KeyForm
                     } else {
@@ -126,15 +136,14 @@ impl Search<'_, '_> {
     }
 
     /// Another digest under the same key, or a plain one over secret and text.
-    fn digests(&self, plan: &SignaturePlan, text: &Text) -> Option<Mistake> {
+    fn digests(&self, plan: &SignaturePlan, text: &Text<'_>) -> Option<Mistake> {
         let value = self.means.secrets.get(&plan.key)?;
         for (algorithm, name) in [
             (Algorithm::HmacSha1, "HMAC-SHA1"),
             (Algorithm::HmacSha256, "HMAC-SHA256"),
             (Algorithm::HmacSha512, "HMAC-SHA512"),
         ] {
-            let key = Key::new(algorithm, plan.key_form, value);
-            if key.is_some_and(|key| key.fits(&text.bytes, self.given, plan.output)) {
+            if self.fits_made(plan, text, (algorithm, plan.key_form), value) {
                 return Some(self.found(MistakeKind::Digest(name), text));
             }
         }
@@ -147,8 +156,7 @@ impl Search<'_, '_> {
             let before = [value.as_bytes(), &text.bytes].concat();
             let after = [&text.bytes, value.as_bytes()].concat();
             for joined in [before, after, text.bytes.clone()] {
-                let key = Key::new(algorithm, KeyForm::Text, "");
-                if key.is_some_and(|key| key.fits(&joined, self.given, plan.output)) {
+                if Key::Plain(algorithm).fits(&joined, self.given, plan.output) {
                     return Some(self.found(MistakeKind::Digest(name), text));
                 }
             }

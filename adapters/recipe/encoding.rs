@@ -2,55 +2,68 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::Deserialize;
+
+/// Where the first sign of a form value stands that does not stand for itself.
+pub(super) fn first_escape(text: &str) -> Option<usize> {
+    memchr2(b'%', b'+', text.as_bytes())
+}
 
 /// Decodes a form value as far as it can be decoded: a broken escape stays as it is, as every
 /// mainstream server does before it signs. Signatures are compared over this form.
 pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
-    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
+    if first_escape(text).is_none() {
         return Cow::Borrowed(text.as_bytes());
     }
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match (byte, escaped(bytes, at)) {
-            (b'%', Some(value)) => {
-                decoded.push(value);
-                at += 3;
-            }
-            (b'+', _) => {
-                decoded.push(b' ');
-                at += 1;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(decoded)
+    Cow::Owned(decode(text.as_bytes()).0)
 }
 
 /// Decodes a form value; `None` when an escape is broken or the bytes are not UTF-8.
 pub(super) fn decode_strict(text: &str) -> Option<Cow<'_, str>> {
-    let bytes = text.as_bytes();
-    let sound = (0..bytes.len()).all(|at| bytes[at] != b'%' || escaped(bytes, at).is_some());
-    if !sound {
-        return None;
+    if first_escape(text).is_none() {
+        return Some(Cow::Borrowed(text));
     }
-    match decode_lenient(text) {
-        Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
-        Cow::Owned(decoded) => String::from_utf8(decoded).ok().map(Cow::Owned),
-    }
+    let (decoded, sound) = decode(text.as_bytes());
+    let text = sound.then(|| String::from_utf8(decoded).ok());
+    text.flatten().map(Cow::Owned)
 }
 
 /// Decodes free text for people; what is not UTF-8 becomes a replacement character.
 pub(super) fn decode_lossy(text: &str) -> Cow<'_, str> {
-    match decode_lenient(text) {
-        Cow::Borrowed(_) => Cow::Borrowed(text),
-        Cow::Owned(decoded) => Cow::Owned(String::from_utf8_lossy(&decoded).into_owned()),
+    if first_escape(text).is_none() {
+        return Cow::Borrowed(text);
     }
+    let decoded = String::from_utf8(decode(text.as_bytes()).0);
+    Cow::Owned(decoded.unwrap_or_else(|error| {
+        let bytes = error.as_bytes();
+        String::from_utf8_lossy(bytes).into_owned()
+    }))
+}
+
+/// The decoded bytes, and whether no escape was broken.
+fn decode(bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut sound = true;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => match escaped(bytes, at - 1) {
+                Some(value) => {
+                    at += 2;
+                    value
+                }
+                None => {
+                    sound = false;
+                    byte
+                }
+            },
+            _ => byte,
+        });
+    }
+    (decoded, sound)
 }
 
 /// How a space is written.
@@ -66,6 +79,7 @@ pub(super) enum Space {
 pub(super) struct Marks(u8);
 
 impl Marks {
+    pub(super) const NONE: Self = Self(0);
     const ALL: [u8; 6] = *b"*!()'~";
 
     fn contains(self, byte: u8) -> bool {

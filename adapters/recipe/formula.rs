@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::digest::{Algorithm, Output};
+use crate::digest::{Algorithm, Output};
 
 const FORMULA_BYTES_MAX: usize = 500;
 /// Contracts kept compiled.

@@ -1,7 +1,9 @@
 //! JSON written again, byte for byte as providers write it before they sign.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -43,21 +45,23 @@ fn write(
     let raw = raw.trim();
     match raw.as_bytes().first() {
         Some(b'{') => {
-            let Members(mut members) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
-            let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-            names.sort_unstable();
-            if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            let mut found = Vec::with_capacity(16);
+            members(raw, |name, value| found.push((name, value))).map_err(|_| Flaw::Unreadable)?;
+            if sorted_here {
+                found.sort_by(|left, right| by_bytes(&left.0, &right.0));
+            }
+            if is_twice(&found, sorted_here) {
                 return Err(Flaw::Twice);
             }
-            if sorted_here {
-                members.sort_by(|left, right| left.0.as_bytes().cmp(right.0.as_bytes()));
-            }
             out.push(b'{');
-            for (place, (name, value)) in members.iter().enumerate() {
+            for (place, (name, value)) in found.iter().enumerate() {
                 if place > 0 {
                     out.push(b',');
                 }
-                string(name, out);
+                match name {
+                    Cow::Borrowed(name) => plain_string(name, out),
+                    Cow::Owned(name) => string(name, out),
+                }
                 out.push(b':');
                 write(value.get(), sort, sort == Sort::Deep, depth + 1, out)?;
             }
@@ -75,9 +79,16 @@ fn write(
             }
             out.push(b']');
         }
+        // Inside another value it was read before.
+        Some(b'"') if depth > 0 && memchr(b'\\', raw.as_bytes()).is_none() => {
+            out.extend_from_slice(raw.as_bytes());
+        }
         Some(b'"') => {
             let Name(text) = serde_json::from_str(raw).map_err(|_| Flaw::Unreadable)?;
-            string(&text, out);
+            match text {
+                Cow::Borrowed(text) => plain_string(text, out),
+                Cow::Owned(text) => string(&text, out),
+            }
         }
         Some(_) => out.extend_from_slice(raw.as_bytes()),
         None => return Err(Flaw::Unreadable),
@@ -85,11 +96,49 @@ fn write(
     Ok(())
 }
 
+fn is_twice(members: &[(Cow<'_, str>, &RawValue)], sorted: bool) -> bool {
+    if sorted {
+        return members.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    }
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// A JSON string with the escapes JavaScript and PHP (slashes and Unicode unescaped) agree on.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escape(text, out);
     out.push(b'"');
+}
+
+/// The same for a text that was read without an escape: it needs none.
+fn plain_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+/// The text inside a JSON string that is known to be sound. `None` when it holds escapes by number,
+/// which come in pairs.
+pub(super) fn unescaped(inner: &str) -> Option<String> {
+    let mut text = Vec::with_capacity(inner.len());
+    let mut bytes = inner.bytes();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'b' => 0x08,
+                b'f' => 0x0c,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                itself @ (b'"' | b'\\' | b'/') => itself,
+                _ => return None,
+            },
+            _ => byte,
+        });
+    }
+    String::from_utf8(text).ok()
 }
 
 /// The inside of a JSON string.
@@ -111,6 +160,11 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
 
 /// Digits JavaScript keeps of every number; of longer ones it rounds the rest away.
 const EXACT_DIGITS: usize = 15;
+
+/// Whether a JSON number is one that JavaScript prints as it stands, as nearly all are.
+pub(super) fn is_short_integer(raw: &str) -> bool {
+    raw.len() <= EXACT_DIGITS && raw.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 /// A number as JavaScript prints it (ECMA-262, Number::toString). `None` for what is no JSON number and
 /// for one with more digits than JavaScript keeps: nobody knows what its signer made of it.
@@ -153,28 +207,36 @@ pub(super) fn javascript_number(raw: &str) -> Option<String> {
     Some(format!("{sign}{text}"))
 }
 
-/// The members of an object in the order they stand.
-pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+/// Order of names by their bytes. Most differ in the first one.
+pub(super) fn by_bytes(left: &str, right: &str) -> Ordering {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    (left.first().cmp(&right.first())).then_with(|| left.cmp(right))
+}
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+/// Hands over the members of an object in the order they stand.
+pub(super) fn members<'a>(
+    text: &'a str,
+    take: impl FnMut(Cow<'a, str>, &'a RawValue),
+) -> serde_json::Result<()> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_map(Members(take))?;
+    reader.end()
+}
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
+struct Members<F>(F);
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(16);
-                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    members.push((name, raw));
-                }
-                Ok(Members(members))
-            }
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            (self.0)(name, raw);
         }
-        deserializer.deserialize_map(Object)
+        Ok(())
     }
 }
 
@@ -210,6 +272,28 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_unescaped_as_they_were_written(text in any::<String>()) {
+            let written = serde_json::to_string(&text).unwrap();
+            let read = unescaped(&written[1..written.len() - 1]);
+            if !written.contains("\\u") {
+                prop_assert_eq!(read.as_deref(), Some(text.as_str()));
+            } else {
+                prop_assert!(read.is_none_or(|read| read == text));
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_by_number_are_left_to_the_reader() {
+        assert_eq!(unescaped("a\\/\\\"b\\n").as_deref(), Some("a/\"b\n"));
+        for other in ["\\u0111", "\\ud83d\\ude00", "a\\"] {
+            assert_eq!(unescaped(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn json_is_written_as_the_signer_wrote_it() {

@@ -76,6 +76,7 @@ impl<'a> Message<'a> {
                 Some(plan) => {
                     let fields = self.inner(plan, at, store)?;
                     fields.refuse_duplicates(&Duplicates::All)?;
+                    self.keep_decoded(plan, at, store);
                     fields
                 }
             };
@@ -135,6 +136,16 @@ impl<'a> Message<'a> {
             .get(at)
             .ok_or_else(|| malformed("the recipe nests too deep"))?;
         Fields::json(cell.get_or_init(|| decoded))
+    }
+
+    /// A field that is JSON in a text, decoded once for its object, is as a rule what is signed.
+    fn keep_decoded(&mut self, plan: &LevelPlan, at: usize, store: &'a Store) {
+        if plan.form == Form::JsonText
+            && let Some(text) = store.texts.get(at).and_then(OnceCell::get)
+            && let Some(parent) = plan.parent.and_then(|parent| self.levels.get_mut(parent))
+        {
+            parent.decoded(&plan.name, text);
+        }
     }
 
     /// The elements of a list level.

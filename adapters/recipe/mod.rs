@@ -13,7 +13,6 @@
 mod answer;
 mod compile;
 mod diagnosis;
-mod digest;
 mod encoding;
 mod fields;
 mod file;
@@ -117,7 +116,7 @@ impl Recipe {
             .ok_or_else(|| malformed(format!("{} sends no {}", self.0.name, flow.code())))
     }
 
-    fn shown(&self, explained: Option<Explained>, inspection: &mut Inspection) {
+    fn shown(&self, explained: Option<Explained<'_>>, inspection: &mut Inspection) {
         let Some(explained) = explained else {
             return;
         };

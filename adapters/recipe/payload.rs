@@ -18,17 +18,24 @@ use crate::contract::{Canonical, Piece, Reason, Rejection};
 
 /// Bytes to be digested, and which of them are secret.
 #[derive(Default)]
-pub(super) struct Text {
+pub(super) struct Text<'p> {
     pub(super) bytes: Vec<u8>,
-    secrets: Vec<(Range<usize>, String)>,
+    /// By the names of the plan that wrote it.
+    secrets: Vec<(Range<usize>, &'p str)>,
 }
 
-impl Text {
-    fn secret(&mut self, name: &str, value: &str) {
+impl<'p> Text<'p> {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            secrets: Vec::new(),
+        }
+    }
+
+    fn secret(&mut self, name: &'p str, value: &str) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value.as_bytes());
-        self.secrets
-            .push((start..self.bytes.len(), name.to_owned()));
+        self.secrets.push((start..self.bytes.len(), name));
     }
 
     /// For people: secrets by their names. Credentials that are no secrets stand as text.
@@ -43,7 +50,7 @@ impl Text {
             if at < range.start {
                 pieces.push(text(at..range.start));
             }
-            pieces.push(Piece::Secret(name.clone()));
+            pieces.push(Piece::Secret((*name).to_owned()));
             at = range.end;
         }
         if at < self.bytes.len() || pieces.is_empty() {
@@ -64,47 +71,43 @@ pub(super) struct Context<'m, 'a> {
 
 impl SignaturePlan {
     /// Credentials whose exchange changes the text or the key.
-    pub(super) fn credentials(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let mut names = vec![Cow::Borrowed(self.key.as_str())];
-        match &self.payload {
-            Payload::Formula { .. } => names.push(Cow::Borrowed(SECRET)),
-            Payload::Parts(parts) => {
-                for part in parts {
-                    if let Part::Credential(name) = part {
-                        names.push(Cow::Borrowed(name.as_str()));
-                    }
-                }
-            }
+    pub(super) fn credentials(&self) -> impl Iterator<Item = &str> {
+        let (formula, parts, entries): (_, &[Part], &[Entry]) = match &self.payload {
+            Payload::Formula { .. } => (Some(SECRET), &[], &[]),
+            Payload::Parts(parts) => (None, parts, &[]),
             Payload::Fields(FieldsPayload {
                 set: FieldSet::List(entries),
                 ..
-            }) => {
-                for entry in entries {
-                    if let Entry::Credential { credential, .. } = entry {
-                        names.push(Cow::Borrowed(credential.as_str()));
-                    }
-                }
-            }
-            Payload::Fields(_) => {}
-        }
-        names.into_iter()
+            }) => (None, &[], entries),
+            Payload::Fields(_) => (None, &[], &[]),
+        };
+        let parts = parts.iter().filter_map(|part| match part {
+            Part::Credential(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let entries = entries.iter().filter_map(|entry| match entry {
+            Entry::Credential { credential, .. } => Some(credential.as_str()),
+            Entry::Field(_) => None,
+        });
+        std::iter::once(self.key.as_str())
+            .chain(formula)
+            .chain(parts)
+            .chain(entries)
     }
 }
 
 impl Payload {
-    pub(super) fn alternatives(&self) -> Cow<'_, [Alternative]> {
+    pub(super) fn alternatives(&self) -> &[Alternative] {
         match self {
-            Self::Fields(payload) => Cow::Borrowed(&payload.alternatives),
-            Self::Parts(_) | Self::Formula { .. } => Cow::Owned(vec![self.documented()]),
+            Self::Fields(payload) => &payload.alternatives,
+            Self::Parts(_) | Self::Formula { .. } => &[Alternative::AS_IT_IS],
         }
     }
 
     pub(super) fn documented(&self) -> Alternative {
         match self {
             Self::Fields(payload) => payload.documented(),
-            Self::Parts(_) | Self::Formula { .. } => {
-                Alternative::new(Encoding::None, Empties::Keep)
-            }
+            Self::Parts(_) | Self::Formula { .. } => Alternative::AS_IT_IS,
         }
     }
 
@@ -112,11 +115,11 @@ impl Payload {
     ///
     /// # Errors
     /// [`Rejection`] when a part that is signed is not there or cannot be written.
-    pub(super) fn write(
-        &self,
+    pub(super) fn write<'p>(
+        &'p self,
         alternative: Alternative,
         context: &Context<'_, '_>,
-        out: &mut Text,
+        out: &mut Text<'p>,
     ) -> Result<(), Rejection> {
         match self {
             Self::Fields(payload) => payload.write(alternative, context, out),
@@ -155,7 +158,7 @@ impl Payload {
 }
 
 impl Part {
-    fn write(&self, context: &Context<'_, '_>, out: &mut Text) -> Result<(), Rejection> {
+    fn write<'p>(&'p self, context: &Context<'_, '_>, out: &mut Text<'p>) -> Result<(), Rejection> {
         let inbound = context.message.inbound;
         let missing = |what: &str| {
             Rejection::new(
@@ -223,11 +226,11 @@ impl Part {
 }
 
 impl FieldsPayload {
-    fn write(
-        &self,
+    fn write<'p>(
+        &'p self,
         alternative: Alternative,
         context: &Context<'_, '_>,
-        out: &mut Text,
+        out: &mut Text<'p>,
     ) -> Result<(), Rejection> {
         let mut writer = Writer {
             payload: self,
@@ -284,8 +287,8 @@ struct Writer<'p> {
     first: bool,
 }
 
-impl Writer<'_> {
-    fn start(&mut self, name: &str, out: &mut Text) {
+impl<'p> Writer<'p> {
+    fn start(&mut self, name: &str, out: &mut Text<'_>) {
         if !std::mem::take(&mut self.first) {
             out.bytes
                 .extend_from_slice(self.payload.separator.as_bytes());
@@ -296,7 +299,7 @@ impl Writer<'_> {
         }
     }
 
-    fn put_credential(&mut self, name: &str, credential: &str, value: &str, out: &mut Text) {
+    fn put_credential(&mut self, name: &str, credential: &'p str, value: &str, out: &mut Text<'p>) {
         if value.is_empty() && self.alternative.empties == Empties::Drop {
             return;
         }
@@ -308,7 +311,7 @@ impl Writer<'_> {
         &mut self,
         name: &str,
         field: Option<&Field<'_>>,
-        out: &mut Text,
+        out: &mut Text<'_>,
     ) -> Result<(), Rejection> {
         let empty = field.is_none_or(Field::is_empty);
         if empty && self.alternative.empties == Empties::Drop {
@@ -361,6 +364,9 @@ fn payos<'a>(field: &Field<'a>) -> Result<Cow<'a, [u8]>, Rejection> {
             }
             // A template string of JavaScript says this of every object.
             Some(b'{') => return Ok(Cow::Borrowed(b"[object Object]")),
+            Some(b'0'..=b'9') if json::is_short_integer(raw.get()) => {
+                return Ok(Cow::Borrowed(raw.get().as_bytes()));
+            }
             Some(b'-' | b'0'..=b'9') => {
                 return Ok(json::javascript_number(raw.get())
                     .map_or_else(|| field.bytes(), |text| Cow::Owned(text.into_bytes())));

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::digest::{Key, same_key, token_mac};
 use super::fields::malformed;
 use super::formula::Formulas;
 use super::message::Message;
@@ -15,6 +14,7 @@ use super::plan::{Carrier, FreshPlan, Payload, ProofPlan, Ref, SignaturePlan};
 use super::secrets::Secrets;
 use super::values;
 use crate::contract::{Inbound, Reason, Rejection};
+use crate::digest::{Key, Output, same_key, token_mac};
 
 /// Longest Authorization header that is looked into.
 const CREDENTIAL_BYTES_MAX: usize = 4_096;
@@ -87,19 +87,19 @@ pub(super) fn check(
 }
 
 /// What a message is signed over, what its signature should be and what it carries.
-pub(super) struct Explained {
-    pub(super) text: Text,
+pub(super) struct Explained<'p> {
+    pub(super) text: Text<'p>,
     pub(super) signature: Option<String>,
     pub(super) given: Option<String>,
     pub(super) digest: &'static str,
 }
 
 /// By the way [`check`] takes; `None` where a static key proves the message.
-pub(super) fn explain(
-    proofs: &[ProofPlan],
+pub(super) fn explain<'p>(
+    proofs: &'p [ProofPlan],
     message: &Message<'_>,
     means: Means<'_>,
-) -> Option<Explained> {
+) -> Option<Explained<'p>> {
     match chosen(proofs, message, means.secrets)? {
         ProofPlan::Signature {
             signature, carrier, ..
@@ -137,7 +137,7 @@ impl ProofPlan {
             Self::Signature { signature, .. } => signature
                 .credentials()
                 .filter(|name| !name.is_empty())
-                .all(|name| secrets.is_given(&name)),
+                .all(|name| secrets.is_given(name)),
             Self::Static { credential, .. } => secrets.is_given(credential),
             Self::Basic { username, password }
             | Self::Pair {
@@ -229,17 +229,20 @@ fn signed(
     let given = carrier
         .read(message)?
         .ok_or_else(|| Rejection::new(Reason::MissingSignature, "the message is not signed"))?;
-    let given = given.strip_prefix(plan.prefix.as_str()).ok_or_else(bad)?;
+    let given = match plan.prefix.as_str() {
+        "" => &given,
+        prefix => given.strip_prefix(prefix).ok_or_else(bad)?,
+    };
     fitting(plan, message, means, given)?.map_or_else(|| Err(bad()), |_| Ok(()))
 }
 
 /// The text of the first secret and way of writing that carry this signature.
-fn fitting(
-    plan: &SignaturePlan,
+fn fitting<'p>(
+    plan: &'p SignaturePlan,
     message: &Message<'_>,
     means: Means<'_>,
     given: &str,
-) -> Result<Option<Text>, Rejection> {
+) -> Result<Option<Text<'p>>, Rejection> {
     let unresolved = |_: &str| None;
     for generation in 0..means.secrets.generations(plan.credentials()) {
         let secrets = means.secrets.generation(generation);
@@ -252,8 +255,7 @@ fn fitting(
         };
         let mut tried: Vec<Vec<u8>> = Vec::new();
         for alternative in plan.payload.alternatives().iter() {
-            let mut text = Text::default();
-            text.bytes.reserve(512);
+            let mut text = Text::with_capacity(512);
             plan.payload.write(*alternative, &context, &mut text)?;
             if tried.contains(&text.bytes) {
                 continue;
@@ -272,45 +274,44 @@ impl SignaturePlan {
     ///
     /// # Errors
     /// [`Rejection`] when the credential is not usable.
-    pub(super) fn key(
+    pub(super) fn key<'k>(
         &self,
-        secrets: Secrets<'_>,
+        secrets: Secrets<'k>,
         formulas: &Formulas,
-    ) -> Result<(Key, super::digest::Output), Rejection> {
+    ) -> Result<(Key<'k>, Output), Rejection> {
         if let Payload::Formula {
             credential, index, ..
         } = &self.payload
         {
             let contract = formulas.of(secrets.get(credential).unwrap_or_default());
             if let Some(formula) = contract.get(*index) {
-                let key = Key::new(formula.algorithm, self.key_form, "");
-                return key.map(|key| (key, formula.output)).ok_or_else(bad);
+                return Ok((Key::Plain(formula.algorithm), formula.output));
             }
         }
-        let unusable = || {
-            Rejection::new(
-                Reason::BadSignature,
-                format!("the credential {} is not usable", self.key),
-            )
-        };
-        let value = secrets.get(&self.key).unwrap_or_default();
-        if value.is_empty() && self.algorithm.is_keyed() {
-            return Err(unusable());
+        if !self.algorithm.is_keyed() {
+            return Ok((Key::Plain(self.algorithm), self.output));
         }
-        Key::new(self.algorithm, self.key_form, value)
-            .map(|key| (key, self.output))
-            .ok_or_else(unusable)
+        secrets
+            .secret(&self.key)
+            .and_then(|secret| secret.key(self.algorithm, self.key_form))
+            .map(|key| (Key::Made(key), self.output))
+            .ok_or_else(|| {
+                Rejection::new(
+                    Reason::BadSignature,
+                    format!("the credential {} is not usable", self.key),
+                )
+            })
     }
 }
 
 /// What a message is signed over and what its signature should be: of the way that fits, or else of
 /// the documented way.
-pub(super) fn explain_signature(
-    plan: &SignaturePlan,
+pub(super) fn explain_signature<'p>(
+    plan: &'p SignaturePlan,
     carrier: &Carrier,
     message: &Message<'_>,
     means: Means<'_>,
-) -> Option<Explained> {
+) -> Option<Explained<'p>> {
     let unresolved = |_: &str| None;
     let given = carrier.read(message).ok().flatten().map(|given| {
         given

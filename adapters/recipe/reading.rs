@@ -236,12 +236,9 @@ impl TextPlan {
             None if self.required => Err(missing(&self.from)),
             None => Ok(None),
             Some(text) if self.none_when.iter().any(|none| *none == text) => Ok(None),
-            Some(text) if text.len() > IDENTIFIER_BYTES_MAX || text.contains(char::is_control) => {
-                Err(malformed(format!(
-                    "{} is not an identifier",
-                    named(&self.from)
-                )))
-            }
+            Some(text) if text.len() > IDENTIFIER_BYTES_MAX || holds_control(&text) => Err(
+                malformed(format!("{} is not an identifier", named(&self.from))),
+            ),
             Some(text) => Ok(Some(text.into_owned())),
         }
     }
@@ -287,6 +284,13 @@ impl DirectionPlan {
             )))
         }
     }
+}
+
+fn holds_control(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|byte| byte.is_ascii_control());
+    }
+    text.contains(char::is_control)
 }
 
 fn named(names: &[Ref]) -> &str {

@@ -26,10 +26,10 @@ pub(super) enum About<'a> {
 }
 
 /// A request that is built, its parts not yet put together.
-pub(super) struct Built {
+pub(super) struct Built<'p> {
     pub(super) url: String,
     pub(super) fields: Vec<(String, String)>,
-    pub(super) text: Option<Text>,
+    pub(super) text: Option<Text<'p>>,
     pub(super) signature: Option<String>,
 }
 
@@ -118,7 +118,7 @@ impl RequestPlan {
         about: Option<About<'_>>,
         secrets: Secrets<'_>,
         formulas: &Formulas,
-    ) -> Result<Built, Fault> {
+    ) -> Result<Built<'_>, Fault> {
         let place = |name: &str| match about {
             Some(about) => about.place(name, secrets),
             None => secrets.get(name).map(str::to_owned),
@@ -191,7 +191,7 @@ impl RequestPlan {
     /// [`Fault`] when a header cannot be written.
     pub(super) fn call(
         &self,
-        built: Built,
+        built: Built<'_>,
         about: Option<About<'_>>,
         secrets: Secrets<'_>,
     ) -> Result<Call, Fault> {

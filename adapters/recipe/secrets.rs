@@ -1,9 +1,8 @@
 //! Credentials as a recipe sees them: with defaults, and with one secret of several in use.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::contract::Credentials;
+use crate::contract::{Credentials, Secret};
 
 /// Exchanged secrets that are tried, newest first.
 const GENERATIONS_MAX: usize = 4;
@@ -11,14 +10,14 @@ const GENERATIONS_MAX: usize = 4;
 #[derive(Clone, Copy)]
 pub(super) struct Secrets<'a> {
     credentials: &'a Credentials,
-    defaults: &'a BTreeMap<String, String>,
+    defaults: &'a BTreeMap<String, Secret>,
     generation: usize,
 }
 
 impl<'a> Secrets<'a> {
     pub(super) const fn new(
         credentials: &'a Credentials,
-        defaults: &'a BTreeMap<String, String>,
+        defaults: &'a BTreeMap<String, Secret>,
     ) -> Self {
         Self {
             credentials,
@@ -28,12 +27,17 @@ impl<'a> Secrets<'a> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        self.secret(name).map(Secret::expose)
+    }
+
+    /// The same with the keys made of it.
+    pub(super) fn secret(&self, name: &str) -> Option<&'a Secret> {
         let credentials = self.credentials;
         credentials
-            .all(name)
+            .secrets(name)
             .nth(self.generation)
-            .or_else(|| credentials.get(name))
-            .or_else(|| self.defaults.get(name).map(String::as_str))
+            .or_else(|| credentials.secrets(name).next())
+            .or_else(|| self.defaults.get(name))
     }
 
     pub(super) fn is_given(&self, name: &str) -> bool {
@@ -41,9 +45,9 @@ impl<'a> Secrets<'a> {
     }
 
     /// How many secrets may still be used; `names` are the credentials that matter.
-    pub(super) fn generations<'n>(&self, names: impl Iterator<Item = Cow<'n, str>>) -> usize {
+    pub(super) fn generations<'n>(&self, names: impl Iterator<Item = &'n str>) -> usize {
         names
-            .map(|name| self.credentials.all(&name).count())
+            .map(|name| self.credentials.all(name).count())
             .max()
             .unwrap_or(1)
             .clamp(1, GENERATIONS_MAX)
@@ -58,14 +62,12 @@ impl<'a> Secrets<'a> {
     }
 
     /// All values of one credential that may be used.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let default = self.defaults.get(name).map(String::as_str);
+    pub(super) fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
         let given = self.credentials.get(name).is_some();
-        let credentials = self.credentials;
-        let name = name.to_owned();
-        let all: Vec<&'a str> = credentials.all(&name).collect();
-        all.into_iter()
-            .chain(default.filter(|_| !given))
+        let default = self.defaults.get(name).filter(|_| !given);
+        self.credentials
+            .all(name)
+            .chain(default.map(Secret::expose))
             .take(GENERATIONS_MAX)
     }
 }

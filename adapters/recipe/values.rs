@@ -43,18 +43,20 @@ pub(super) fn amount(text: &str, scale: i64, zero_fraction: bool) -> Option<Vnd>
 
 /// A number of only ASCII digits within `i64`.
 pub(super) fn digits(text: &str) -> Option<i64> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
+    let more = |number: i64, byte: u8| {
+        let digit = char::from(byte).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    text.bytes().next()?;
+    text.bytes().try_fold(0, more)
 }
 
 /// Seconds since 1970 UTC; `None` for a text that is not a real moment.
 pub(super) fn moment(text: &str, format: TimeFormat) -> Option<i64> {
-    let part = |from: usize, to: usize| digits(text.get(from..to)?);
-    let civil = |places: [(usize, usize); 6]| {
-        let [year, month, day, hour, minute, second] = places.map(|(from, to)| part(from, to));
-        let small = |number: Option<i64>| u8::try_from(number?).ok();
+    let civil = |[year, month, day, hour, minute, second]: [i64; 6]| {
+        let small = |number: i64| u8::try_from(number).ok();
         let date = Date::from_calendar_date(
-            i32::try_from(year?).ok()?,
+            i32::try_from(year).ok()?,
             Month::try_from(small(month)?).ok()?,
             small(day)?,
         );
@@ -64,10 +66,16 @@ pub(super) fn moment(text: &str, format: TimeFormat) -> Option<i64> {
     };
     match format {
         TimeFormat::Compact if text.len() == 14 => {
-            civil([(0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)])
+            let all = digits(text)?;
+            let part = |unit: i64| all / unit % 100;
+            let [month, day, hour, minute] = [100_000_000, 1_000_000, 10_000, 100].map(part);
+            civil([all / 10_000_000_000, month, day, hour, minute, all % 100])
         }
         TimeFormat::Spaced if text.len() == 19 => {
-            civil([(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19)])
+            let part = |from: usize, to: usize| digits(text.get(from..to)?);
+            let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+            let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
+            civil([year, month, day, hour, minute, second])
         }
         TimeFormat::Compact | TimeFormat::Spaced => None,
         TimeFormat::UnixSeconds => digits(text),

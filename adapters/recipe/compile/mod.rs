@@ -17,7 +17,7 @@ use self::levels::Levels;
 use super::file::{RecipeFile, SignatureFile};
 use super::plan::Plan;
 use super::{RECIPE_BYTES_MAX, RecipeFault};
-use crate::contract::{Flow, Outcome};
+use crate::contract::{Flow, Outcome, Secret};
 
 type Signatures = BTreeMap<String, Spanned<SignatureFile>>;
 
@@ -132,7 +132,7 @@ impl Compiler<'_> {
             defaults: profile
                 .credentials
                 .iter()
-                .filter_map(|spec| Some((spec.name.clone(), spec.default.clone()?)))
+                .filter_map(|spec| Some((spec.name.clone(), Secret::new(spec.default.clone()?))))
                 .collect(),
             secrets: profile
                 .credentials

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::levels::Levels;
 use super::{Compiler, Signatures};
-use crate::recipe::digest::{Algorithm, Output};
+use crate::digest::{Algorithm, Output};
 use crate::recipe::file::{
     BodyFile, EntryFile, PartFile, RequestPartFile, SignatureFile, SignedFieldsFile,
 };

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::recipe::digest::{Algorithm, KeyForm, Output};
+use crate::digest::{Algorithm, KeyForm, Output};
 use crate::recipe::plan::{Alternative, Shape, ValueForm};
 
 #[derive(Debug, Deserialize)]

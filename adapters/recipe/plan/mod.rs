@@ -12,7 +12,7 @@ use super::formula::Formulas;
 use super::memo::Patterns;
 use super::template::Template;
 use super::values::TimeFormat;
-use crate::contract::{Flow, Outcome, Profile};
+use crate::contract::{Flow, Outcome, Profile, Secret};
 
 pub(super) use self::reading::{
     AmountPlan, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan, Row,
@@ -31,7 +31,7 @@ pub(super) struct Plan {
     pub(super) name: String,
     pub(super) profile: Profile,
     /// Values that stand in for credentials a connection does not give.
-    pub(super) defaults: BTreeMap<String, String>,
+    pub(super) defaults: BTreeMap<String, Secret>,
     /// Credentials that must never be shown.
     pub(super) secrets: Vec<String>,
     pub(super) messages: BTreeMap<Flow, MessagePlan>,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Ref;
-use crate::recipe::digest::{Algorithm, KeyForm, Output};
+use crate::digest::{Algorithm, KeyForm, Output};
 use crate::recipe::encoding::Marks;
 use crate::recipe::template::Template;
 
@@ -54,7 +54,7 @@ impl FieldsPayload {
             .find(|alternative| !alternative.encoding.is_received())
             .or(self.alternatives.first())
             .copied()
-            .unwrap_or_else(|| Alternative::new(Encoding::None, Empties::Keep))
+            .unwrap_or(Alternative::AS_IT_IS)
     }
 }
 
@@ -108,11 +108,14 @@ pub(in crate::recipe) struct Alternative {
 }
 
 impl Alternative {
-    pub(in crate::recipe) fn new(encoding: Encoding, empties: Empties) -> Self {
+    /// Decoded text with everything in it.
+    pub(in crate::recipe) const AS_IT_IS: Self = Self::new(Encoding::None, Empties::Keep);
+
+    pub(in crate::recipe) const fn new(encoding: Encoding, empties: Empties) -> Self {
         Self {
             encoding,
             empties,
-            unescaped: Marks::default(),
+            unescaped: Marks::NONE,
         }
     }
 }
