@@ -78,7 +78,7 @@ pub struct Sample {
     pub digest: Option<&'static str>,
 }
 
-/// The genuine signed notices of a vector file.
+/// The genuine notices of a vector file.
 ///
 /// # Errors
 /// [`VectorFileError`] when the text is not a vector file.
@@ -89,7 +89,6 @@ pub fn samples(adapter: &dyn Adapter, text: &str) -> Result<Vec<Sample>, VectorF
         let (inbound, credentials) = (vector.inbound(), vector.credentials());
         adapter.read_notice(flow, &inbound, &credentials).ok()?;
         let inspection = adapter.inspect(flow, &inbound, &credentials);
-        inspection.canonical.as_ref()?;
         // Returns are for browsers; what is measured is what providers send.
         (flow != Flow::Return).then_some(Sample {
             flow,

@@ -1,5 +1,5 @@
-//! `hocphi bench adapters`: verified callbacks a second and core, beside the bare digest over the same
-//! bytes and beside the providers' public Node packages.
+//! `hocphi bench adapters`: verified callbacks a second and core of every provider, beside a bare HMAC
+//! over the same bytes and beside the providers' public Node packages.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -23,9 +23,12 @@ const SDK_SCRIPT: &str = include_str!("adapters_sdk.mjs");
 #[derive(Debug, serde::Serialize)]
 struct Row {
     provider: String,
+    /// What proves its messages.
+    proof: &'static str,
     verified_per_s: u64,
-    /// Bytes the signature covers.
+    /// Bytes the signature covers; of the whole message where a key, and no signature, proves it.
     signed_bytes: usize,
+    /// HMAC over these bytes, SHA-256 where the provider signs otherwise.
     digest_per_s: u64,
     /// Time of the adapter in hundredths of the digest's.
     digest_percent: u64,
@@ -45,27 +48,22 @@ pub(super) fn run(seconds: Duration, sdk: Option<&Path>, json: bool) -> Result<E
     let mut rows = Vec::new();
     for (name, entry) in registry.entries() {
         let vectors = registry.vectors(name)?.context("shipped without vectors")?;
-        let Some(sample) = kit::samples(entry.adapter.as_ref(), &vectors)
-            .with_context(|| format!("the vectors of {name}"))?
+        let mut samples = kit::samples(entry.adapter.as_ref(), &vectors)
+            .with_context(|| format!("the vectors of {name}"))?;
+        samples.sort_by_key(|sample| sample.digest.is_none());
+        let sample = samples
             .into_iter()
             .next()
-        else {
-            continue;
-        };
+            .with_context(|| format!("the vectors of {name} hold no notice"))?;
         let adapter = entry.adapter.as_ref();
-        let Some(signed) = signed_text(adapter, sample.flow, &sample.inbound, &sample.credentials)
-        else {
-            continue;
-        };
+        let signed = signed_text(adapter, sample.flow, &sample.inbound, &sample.credentials);
         let verified = median(slice, || {
             let read = adapter.read_notice(sample.flow, &sample.inbound, &sample.credentials);
             black_box(read).is_ok()
         })?;
         let algorithm = match sample.digest {
             Some("hmac-sha512") => hmac::HMAC_SHA512,
-            Some("hmac-sha256") => hmac::HMAC_SHA256,
-            // RSA, plain digests and formulas have no HMAC to stand beside.
-            _ => continue,
+            _ => hmac::HMAC_SHA256,
         };
         // A key is prepared for each message, as for callbacks of many schools.
         let secret = [7u8; 32];
@@ -89,9 +87,13 @@ pub(super) fn run(seconds: Duration, sdk: Option<&Path>, json: bool) -> Result<E
         };
         let sdk_percent = sdk_per_s.map(|sdk| percent(verified, sdk));
         let digest_met = (name == "vnpay").then_some(digest_percent <= DIGEST_PERCENT_MAX);
-        let sdk_met = sdk_percent.map(|percent| percent >= SDK_PERCENT_MIN);
+        // The aim is one of VNPAY-sized messages; a smaller digest alone is hardly faster than it.
+        let sdk_met = sdk_percent
+            .filter(|_| name == "vnpay")
+            .map(|percent| percent >= SDK_PERCENT_MIN);
         rows.push(Row {
             provider: name.to_owned(),
+            proof: sample.digest.unwrap_or("key"),
             verified_per_s: verified,
             signed_bytes: signed.len(),
             digest_per_s: digest,
@@ -125,9 +127,11 @@ fn signed_text(
     flow: Flow,
     inbound: &Inbound,
     credentials: &Credentials,
-) -> Option<Vec<u8>> {
-    let canonical = adapter.inspect(flow, inbound, credentials).canonical?;
-    Some(canonical.exposed(credentials).into_bytes())
+) -> Vec<u8> {
+    match adapter.inspect(flow, inbound, credentials).canonical {
+        Some(canonical) => canonical.exposed(credentials).into_bytes(),
+        None => [inbound.query.as_bytes(), &inbound.body].concat(),
+    }
 }
 
 /// Operations a second on one core: the median of several rounds after a warm-up.
@@ -209,8 +213,15 @@ fn sdk_rate(
 
 fn print(rows: &[Row], with_sdk: bool) {
     println!(
-        "{:<16} {:>12} {:>7} {:>12} {:>8} {:>12} {:>8}  kết quả",
-        "nhà cung cấp", "kiểm/s/lõi", "byte ký", "HMAC/s/lõi", "× HMAC", "Node SDK/s", "× SDK"
+        "{:<16} {:<12} {:>12} {:>7} {:>12} {:>8} {:>12} {:>8}  kết quả",
+        "nhà cung cấp",
+        "bằng",
+        "kiểm/s/lõi",
+        "byte ký",
+        "HMAC/s/lõi",
+        "× HMAC",
+        "Node SDK/s",
+        "× SDK"
     );
     for row in rows {
         let sdk = row
@@ -223,8 +234,9 @@ fn print(rows: &[Row], with_sdk: bool) {
             Some(false) => "KHÔNG ĐẠT",
         };
         println!(
-            "{:<16} {:>12} {:>7} {:>12} {:>8} {sdk:>12} {sdk_times:>8}  {verdict}",
+            "{:<16} {:<12} {:>12} {:>7} {:>12} {:>8} {sdk:>12} {sdk_times:>8}  {verdict}",
             row.provider,
+            row.proof,
             row.verified_per_s,
             row.signed_bytes,
             row.digest_per_s,
@@ -236,6 +248,15 @@ fn print(rows: &[Row], with_sdk: bool) {
         times(DIGEST_PERCENT_MAX),
         times(SDK_PERCENT_MIN)
     );
+    for row in rows.iter().filter(|row| row.provider != "vnpay") {
+        if let Some(sdk) = row.sdk_per_s {
+            println!(
+                "{}: riêng HMAC trần đã chỉ gấp {} lần gói Node, nên không đặt đích.",
+                row.provider,
+                times(percent(row.digest_per_s, sdk))
+            );
+        }
+    }
     if !with_sdk {
         println!(
             "Gói Node không được đo: đưa thư mục có node_modules/vnpay và node_modules/@payos/node bằng --sdk."
