@@ -23,4 +23,6 @@ pub use tree::{Attribute, Document, Node, NodeType};
 pub const FILE_BYTES_MAX: usize = 20_000_000;
 const DEPTH_MAX: usize = 100;
 const ATTRIBUTES_MAX: usize = 64;
+/// In scope at one place: canonical forms look at each of them for every element.
+const NAMESPACES_MAX: usize = 32;
 const NODES_MAX: usize = 2_000_000;

@@ -1,6 +1,6 @@
 //! Why a file is not read.
 
-use super::{ATTRIBUTES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
+use super::{ATTRIBUTES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NAMESPACES_MAX, NODES_MAX};
 
 /// Why a file is not read at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,8 @@ pub enum XmlError {
     TooDeep,
     #[error("an element with more than {ATTRIBUTES_MAX} attributes")]
     TooManyAttributes,
+    #[error("more than {NAMESPACES_MAX} namespaces declared one inside the other")]
+    TooManyNamespaces,
     #[error("more than {NODES_MAX} elements and texts")]
     TooManyNodes,
     #[error("a document type declaration, which no invoice has")]
@@ -53,6 +55,9 @@ impl XmlError {
             Self::TooDeep => format!("các phần tử lồng nhau quá {DEPTH_MAX} tầng"),
             Self::TooManyAttributes => {
                 format!("một phần tử có hơn {ATTRIBUTES_MAX} thuộc tính")
+            }
+            Self::TooManyNamespaces => {
+                format!("có hơn {NAMESPACES_MAX} khai báo không gian tên lồng nhau")
             }
             Self::TooManyNodes => format!("tệp có hơn {NODES_MAX} phần tử và đoạn chữ"),
             Self::Doctype => "tệp có khai báo DTD, điều không có ở hóa đơn nào".to_owned(),

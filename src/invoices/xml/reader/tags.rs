@@ -6,7 +6,7 @@ use super::names::name_length;
 use super::parse::{Open, Parser};
 use super::problem::{Flaw, XmlError};
 use super::tree::{AttributeData, Declaration, NONE, NodeType, XML_NAMESPACE, XML_SCOPE};
-use super::{ATTRIBUTES_MAX, DEPTH_MAX};
+use super::{ATTRIBUTES_MAX, DEPTH_MAX, NAMESPACES_MAX};
 
 const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
 
@@ -153,11 +153,17 @@ impl<'i> Parser<'i> {
             }
             at = known.outer;
         }
+        let around = self.tree.declarations.get(scope as usize);
+        let count = around.map_or(0, |around| around.count) + 1;
+        if count > NAMESPACES_MAX {
+            return Err(XmlError::TooManyNamespaces);
+        }
         let id = Self::offset(self.tree.declarations.len());
         self.tree.declarations.push(Declaration {
             prefix,
             uri,
             outer: scope,
+            count,
         });
         Ok(id)
     }

@@ -32,6 +32,17 @@ fn files_built_to_hurt_are_refused_by_name() {
     for utf16 in [&b"\xff\xfe<\0a\0"[..], b"<\0a\0", b"\0<\0a"] {
         assert_eq!(refused(utf16), Some(XmlError::Utf16));
     }
+    let spaces = |from: usize| -> String {
+        let of = |n| format!(" xmlns:p{n}=\"u{n}\"");
+        (from..from + NAMESPACES_MAX / 2 + 1).map(of).collect()
+    };
+    let nested = format!("<a{}><b{}/></a>", spaces(0), spaces(100));
+    assert_eq!(
+        refused(nested.as_bytes()),
+        Some(XmlError::TooManyNamespaces)
+    );
+    let beside = format!("<a><b{}/><b{}/></a>", spaces(0), spaces(100));
+    assert_eq!(refused(beside.as_bytes()), None);
     let huge = vec![b' '; FILE_BYTES_MAX + 1];
     assert_eq!(
         refused(&huge),

@@ -17,6 +17,7 @@ pub struct Document<'i> {
     pub(super) source: &'i str,
     pub(super) nodes: Vec<NodeData<'i>>,
     pub(super) attributes: Vec<AttributeData<'i>>,
+    /// Texts that are not as they stand in the file, and values of instructions.
     pub(super) copies: Vec<Cow<'i, str>>,
     /// Every declaration, each with the one around it.
     pub(super) declarations: Vec<Declaration<'i>>,
@@ -60,6 +61,8 @@ pub(super) struct Declaration<'i> {
     /// Empty where the default namespace is taken back.
     pub(super) uri: Cow<'i, str>,
     pub(super) outer: u32,
+    /// Those around it.
+    pub(super) count: usize,
 }
 
 /// A name with its namespace.
@@ -102,6 +105,7 @@ impl<'i> Document<'i> {
                 prefix: "xml",
                 uri: Cow::Borrowed(XML_NAMESPACE),
                 outer: NONE,
+                count: 0,
             }],
         }
     }
