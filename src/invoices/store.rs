@@ -118,6 +118,19 @@ pub async fn undocumented(
             AND NOT EXISTS (SELECT 1 FROM payment_receipt_line n
                              WHERE $2 = 'RECEIPT' AND n.school_id = a.school_id
                                AND n.payment_id = a.payment_id AND n.seq = a.seq)
+            -- What a refund that failed brings back is documented if it was before.
+            AND NOT EXISTS (
+                SELECT 1 FROM money_move m
+                  JOIN allocation e ON e.school_id = a.school_id AND e.payment_id = a.payment_id
+                                   AND e.bill_id = a.bill_id AND e.line_no = a.line_no
+                 WHERE m.school_id = a.school_id AND m.move_id = a.move_id
+                   AND m.kind = 'REFUND_CANCELLED'
+                   AND (EXISTS (SELECT 1 FROM invoice_line n
+                                 WHERE $2 = 'INVOICE' AND n.school_id = e.school_id
+                                   AND n.payment_id = e.payment_id AND n.seq = e.seq)
+                        OR EXISTS (SELECT 1 FROM payment_receipt_line n
+                                    WHERE $2 = 'RECEIPT' AND n.school_id = e.school_id
+                                      AND n.payment_id = e.payment_id AND n.seq = e.seq)))
           ORDER BY a.school_id, a.payment_id, a.seq",
     )
     .bind(rows(payments))

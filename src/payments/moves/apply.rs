@@ -147,6 +147,10 @@ async fn invoice_jobs(
             }
             Ok(wanted)
         }
+        // The invoice may have been made while the money was on its way out.
+        MoveKind::RefundCancelled if order.pieces.iter().any(|piece| is_line(&piece.to)) => {
+            Ok(vec![job(INVOICE_ALLOCATED, move_id.to_string())])
+        }
         MoveKind::TakenBack | MoveKind::Refund | MoveKind::RefundCancelled => Ok(Vec::new()),
     }
 }

@@ -361,3 +361,89 @@ async fn credit_that_settles_another_bill_gets_an_invoice_of_its_own_once() {
         assert_eq!(credit, 0);
     }
 }
+
+#[tokio::test]
+async fn what_a_refund_that_failed_brings_back_is_documented_once() {
+    for (db, _keep) in fresh_databases().await {
+        let books = Books::open(db).await;
+        let (app, keys, school) = issuing(&books).await;
+        books
+            .bill(
+                "a",
+                "B1",
+                "p1",
+                1,
+                &[("TUITION", 2, 1_000), ("MEALS", 3, 400)],
+            )
+            .await;
+        books.post(books.credit("a", "t1", 1_500, &["B1"])).await;
+        let ask = async |form: &str| {
+            let new = NewRefund {
+                from: From::BillLine(BillId::new("B1"), 1),
+                amount: Vnd::new(1_000),
+                way: Way::BankTransfer,
+                charge: Charge::Stays,
+                payee: "Nguyễn Văn Tư".into(),
+                payee_account: Some("VCB 0861000123456".into()),
+                reason: "nhầm".into(),
+                request: form.into(),
+                by: "kt".into(),
+            };
+            request(&app, &school, new).await.unwrap()
+        };
+        let give_up = async |refund: &RefundId| {
+            let report = Report {
+                step: Step::Fail,
+                reference: None,
+                detail: "tài khoản sai".into(),
+                by: "kt".into(),
+            };
+            let state = advance(&app, &school, refund, report).await.unwrap();
+            assert_eq!(state, State::Failed);
+        };
+        let tell = async || {
+            let of = subject(&app, "invoice.allocated").await;
+            let moves = [(school.clone(), of)];
+            for _ in 0..2 {
+                let told = allocated(&app, &keys, &moves).await.unwrap().remove(0);
+                assert!(told.unwrap());
+            }
+            done(&app, "invoice.allocated").await;
+        };
+        let totals = async || -> Vec<i64> {
+            let found = rows(&app.db).await;
+            found.iter().map(|row| row.total).collect()
+        };
+
+        // On its way out while the invoice is made.
+        let early = ask("early").await;
+        issue_all(&app, &keys).await;
+        assert_eq!(totals().await, [400]);
+        give_up(&early).await;
+        tell().await;
+        assert_eq!(totals().await, [400, 1_000]);
+        sound(&app.db).await;
+
+        // On its way out after that.
+        let late = ask("late").await;
+        give_up(&late).await;
+        tell().await;
+        assert_eq!(totals().await, [400, 1_000]);
+
+        // Nor does other money of the payment bring it into a further invoice.
+        books.bill("a", "B2", "p1", 2, &[("TUITION", 2, 100)]).await;
+        let asked = Asked {
+            request: "c1".into(),
+            by: "kt".into(),
+            reason: "dùng ghi có".into(),
+        };
+        use_credit(&app, &school, &BillId::new("B2"), None, asked)
+            .await
+            .unwrap();
+        tell().await;
+        assert_eq!(totals().await, [400, 1_000, 100]);
+        all_verify(&app.db).await;
+        sound(&app.db).await;
+        books.must_be_sound().await;
+    }
+}
