@@ -14,6 +14,7 @@ use crate::ids::{ConnectionId, PaymentId, SchoolId};
 use crate::invoices::{self, InvoiceState};
 use crate::ledger::ChainKeys;
 use crate::ledger::check::Extent;
+use crate::payments::outbound::rules::State as FlowState;
 use crate::payments::review::service::REFUND_CONFIRMED;
 use crate::refunds::rules::State as RefundState;
 use crate::store::Db;
@@ -262,7 +263,12 @@ async fn moved(db: &Db, told: &Told) -> Result<Option<Found>, SimulateError> {
 /// What gateways paid back against refunds, and what they took back against the books.
 async fn paid_back(db: &Db, truth: &Truth<'_>) -> Result<Option<Found>, SimulateError> {
     let mut ours: BTreeMap<(ConnectionId, String), (i64, i64)> = BTreeMap::new();
+    // That a request is leaving is written down first: else it could leave again.
+    let mut noted: BTreeSet<(ConnectionId, String)> = BTreeSet::new();
     for row in store::outside_refunds(db).await? {
+        if row.flow != FlowState::Planned {
+            noted.insert((row.connection_id.clone(), row.order_ref.clone()));
+        }
         let (asked, done) = ours.entry((row.connection_id, row.order_ref)).or_default();
         if row.state != RefundState::Failed {
             *asked += row.amount;
@@ -278,6 +284,12 @@ async fn paid_back(db: &Db, truth: &Truth<'_>) -> Result<Option<Found>, Simulate
         };
         let (mut gone, mut arrived) = (0, 0);
         for refund in peer.book().refunds().values() {
+            if refund.order == *order && !noted.contains(&(connection.clone(), order.clone())) {
+                return Ok(Some((
+                    Invariant::MoneyBackOnce,
+                    format!("{connection} {order}: asked for, and nobody wrote down that it left"),
+                )));
+            }
             if refund.order == *order && refund.done() != Some(false) {
                 gone += refund.amount;
                 arrived += refund.done().map_or(0, |_| refund.amount);

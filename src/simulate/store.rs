@@ -9,6 +9,7 @@ use crate::ids::{
     BillId, ConnectionId, InvoiceId, MoveId, PaymentId, RefundId, ReviewId, SchoolId,
 };
 use crate::invoices::InvoiceState;
+use crate::payments::outbound::rules::State as FlowState;
 use crate::refunds::rules::State as RefundState;
 use crate::store::{Db, StoreError, Tx};
 
@@ -113,11 +114,13 @@ pub(super) struct OutsideRefund {
     pub order_ref: String,
     pub amount: i64,
     pub state: RefundState,
+    /// How far the asking is.
+    pub flow: FlowState,
 }
 
 pub(super) async fn outside_refunds(db: &Db) -> Result<Vec<OutsideRefund>, StoreError> {
     db.sql(
-        "SELECT f.connection_id, f.order_ref, r.amount, r.state
+        "SELECT f.connection_id, f.order_ref, r.amount, r.state, f.state AS flow
            FROM refund r
            JOIN provider_flow f ON f.school_id = r.school_id AND f.kind = 'REFUND'
                                AND f.subject = r.refund_id

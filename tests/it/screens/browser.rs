@@ -312,6 +312,11 @@ impl Browser {
             .await
             .into_iter()
             .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            // Pages of the browser itself complain now and then on a busy machine.
+            .filter(|entry| {
+                let said = entry["message"].as_str().unwrap_or_default();
+                !said.starts_with("chrome://")
+            })
             .collect();
         let requests: Vec<String> = self
             .log("performance")
