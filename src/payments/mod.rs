@@ -17,7 +17,8 @@
 //!   with target `BILL_LINE`). Allocations that have moved on entirely (`moved_on = amount`) want no
 //!   document.
 //! - `invoice.allocated`, subject a movement: money of payments that may be documented already came to
-//!   further bill lines: the allocations with that `move_id`.
+//!   further bill lines, or came back to one because a refund failed: the allocations with that
+//!   `move_id`. What came back wants no document when it had one before it left.
 //! - `invoice.refunded`, subject a movement: money left bill lines: the parts of that movement
 //!   (`money_move_part`) whose `from_seq` is an allocation to a bill line. What stands in `invoice_line`
 //!   for (payment, from_seq) wants a negative adjustment of the part's amount; what was never

@@ -95,8 +95,14 @@ async fn subject(app: &App, kind: &'static str) -> MoveId {
     of
 }
 
-/// A refund of a bill line, paid out in cash.
-async fn paid_back(app: &App, school: &SchoolId, amount: i64, charge: Charge) -> RefundId {
+/// Money of the first bill line on its way back, in cash.
+async fn asked_back(
+    app: &App,
+    school: &SchoolId,
+    amount: i64,
+    charge: Charge,
+    form: String,
+) -> RefundId {
     let new = NewRefund {
         from: From::BillLine(BillId::new("B1"), 1),
         amount: Vnd::new(amount),
@@ -105,10 +111,15 @@ async fn paid_back(app: &App, school: &SchoolId, amount: i64, charge: Charge) ->
         payee: "Nguyễn Văn Tư".into(),
         payee_account: None,
         reason: "thôi học".into(),
-        request: format!("r{amount}"),
+        request: form,
         by: "kt".into(),
     };
-    let refund = request(app, school, new).await.unwrap();
+    request(app, school, new).await.unwrap()
+}
+
+/// A refund of a bill line, paid out in cash.
+async fn paid_back(app: &App, school: &SchoolId, amount: i64, charge: Charge) -> RefundId {
+    let refund = asked_back(app, school, amount, charge, format!("r{amount}")).await;
     let report = Report {
         step: Step::Paid,
         reference: Some(format!("PC{amount}")),
@@ -378,18 +389,7 @@ async fn what_a_refund_that_failed_brings_back_is_documented_once() {
             .await;
         books.post(books.credit("a", "t1", 1_500, &["B1"])).await;
         let ask = async |form: &str| {
-            let new = NewRefund {
-                from: From::BillLine(BillId::new("B1"), 1),
-                amount: Vnd::new(1_000),
-                way: Way::BankTransfer,
-                charge: Charge::Stays,
-                payee: "Nguyễn Văn Tư".into(),
-                payee_account: Some("VCB 0861000123456".into()),
-                reason: "nhầm".into(),
-                request: form.into(),
-                by: "kt".into(),
-            };
-            request(&app, &school, new).await.unwrap()
+            asked_back(&app, &school, 1_000, Charge::Stays, form.to_owned()).await
         };
         let give_up = async |refund: &RefundId| {
             let report = Report {
