@@ -236,7 +236,7 @@ fn write_line(
     line: &Line,
 ) -> Result<(), ContentError> {
     w.open("HHDVu");
-    w.leaf("TChat", line.kind.as_str());
+    w.plain("TChat", line.kind.as_str());
     fields::short_number(w, "STT", line_number, 4)?;
     fields::text(w, "THHDVu", &line.name, 500)?;
     fields::optional(w, "DVTinh", line.unit.as_deref(), 50)?;
@@ -250,7 +250,7 @@ fn write_line(
     if line.kind != LineKind::Note {
         fields::amount(w, "ThTien", line.net);
         if form == Form::Vat {
-            w.leaf("TSuat", line.rate.as_str());
+            w.plain("TSuat", line.rate.as_str());
         }
     }
     w.close("HHDVu");

@@ -1,9 +1,6 @@
 //! Writes XML that is its own canonical form (C14N 1.0), so that a digest is taken over a slice of
 //! what was written and nothing is parsed to sign it.
 
-use std::fmt::Display;
-use std::io::Write as _;
-
 /// Appends elements to a byte vector. No empty-element tags, no comments, no declaration, no
 /// whitespace between elements; attributes must come in sorted order.
 #[derive(Debug, Default)]
@@ -31,6 +28,8 @@ impl Writer {
         self.bytes
     }
 
+    // Inlined, so that the length of a name is a constant where the element is written.
+    #[inline]
     pub fn open(&mut self, name: &str) {
         self.bytes.push(b'<');
         self.raw(name);
@@ -51,6 +50,7 @@ impl Writer {
         self.bytes.push(b'>');
     }
 
+    #[inline]
     pub fn close(&mut self, name: &str) {
         self.raw("</");
         self.raw(name);
@@ -58,21 +58,30 @@ impl Writer {
     }
 
     /// `<name>text</name>`.
+    #[inline]
     pub fn leaf(&mut self, name: &str, text: &str) {
         self.open(name);
         push_text(&mut self.bytes, text);
         self.close(name);
     }
 
-    /// `<name>number</name>`.
-    pub fn shown(&mut self, name: &str, number: impl Display) {
+    /// `<name>text</name>` of text that is canonical already.
+    #[inline]
+    pub fn plain(&mut self, name: &str, canonical: &str) {
+        self.bytes.reserve(2 * name.len() + canonical.len() + 5);
         self.open(name);
-        // Writing into memory cannot fail.
-        let _ = write!(self.bytes, "{number}");
+        self.raw(canonical);
         self.close(name);
     }
 
+    /// `<name>number</name>`.
+    #[inline]
+    pub fn number(&mut self, name: &str, number: i64) {
+        self.plain(name, itoa::Buffer::new().format(number));
+    }
+
     /// Bytes that are canonical already.
+    #[inline]
     pub fn raw(&mut self, canonical: impl AsRef<[u8]>) {
         self.bytes.extend_from_slice(canonical.as_ref());
     }

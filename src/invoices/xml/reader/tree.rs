@@ -176,6 +176,17 @@ impl<'a, 'i> Node<'a, 'i> {
         (data.kind == NodeType::Text).then(|| self.copy().unwrap_or(data.text))
     }
 
+    /// The text of an element that holds one text and nothing else; empty where it holds nothing at all.
+    /// So stand nearly all values.
+    pub fn only_text(&self) -> Option<&'a str> {
+        let inside = self.data().end - self.id;
+        match inside {
+            1 => Some(""),
+            2 => self.with(self.id + 1).text(),
+            _ => None,
+        }
+    }
+
     /// Target and value of `<?target value?>`; the value may be empty.
     pub fn instruction(&self) -> Option<(&'a str, &'a str)> {
         let data = self.data();
