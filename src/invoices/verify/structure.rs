@@ -156,26 +156,10 @@ fn content(
         Content::Any => return,
         leaf => leaf,
     };
+    if node.only_text().is_none() {
+        only_text(node, report);
+    }
     let text = value(node);
-    if let Some(child) = elements(node).next() {
-        bad_form(
-            child,
-            "phần tử con ở nơi chỉ có chữ",
-            "an element where only text may stand",
-            report,
-        );
-    }
-    if let Some(hidden) = node
-        .children()
-        .find(|child| matches!(child.node_type(), NodeType::Comment | NodeType::Instruction))
-    {
-        report.error(
-            "structure.comment",
-            (node, if hidden.instruction().is_some() { "processing-instruction()" } else { "comment()" }),
-            "chú thích hoặc chỉ thị xử lý nằm trong giá trị: chương trình khác có thể đọc thiếu",
-            "a comment or processing instruction inside a value: other programs may read less of it",
-        );
-    }
     if text.is_empty() {
         // Vendors write optional elements empty; an empty mandatory one says nothing.
         if needed {
@@ -246,6 +230,29 @@ fn content(
             }
         }
         _ => {}
+    }
+}
+
+/// A value is text and nothing else.
+fn only_text(node: Node<'_, '_>, report: &mut Report) {
+    if let Some(child) = elements(node).next() {
+        bad_form(
+            child,
+            "phần tử con ở nơi chỉ có chữ",
+            "an element where only text may stand",
+            report,
+        );
+    }
+    if let Some(hidden) = node
+        .children()
+        .find(|child| matches!(child.node_type(), NodeType::Comment | NodeType::Instruction))
+    {
+        report.error(
+            "structure.comment",
+            (node, if hidden.instruction().is_some() { "processing-instruction()" } else { "comment()" }),
+            "chú thích hoặc chỉ thị xử lý nằm trong giá trị: chương trình khác có thể đọc thiếu",
+            "a comment or processing instruction inside a value: other programs may read less of it",
+        );
     }
 }
 

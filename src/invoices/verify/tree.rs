@@ -26,6 +26,9 @@ pub fn find<'a, 'i>(from: Node<'a, 'i>, path: &[&str]) -> Option<Node<'a, 'i>> {
 /// All text of an element joined: a comment may split it without breaking a signature. What XML calls
 /// white space is trimmed; a no-break space is content.
 pub fn value<'a>(node: Node<'a, '_>) -> Cow<'a, str> {
+    if let Some(only) = node.only_text() {
+        return Cow::Borrowed(only.trim_ascii());
+    }
     let mut texts = node.children().filter_map(|child| child.text());
     match (texts.next(), texts.next()) {
         (None, _) => Cow::Borrowed(""),
