@@ -1,20 +1,23 @@
-//! Group commit: concurrent notices share one transaction and one flush to disk.
+//! Group commit: concurrent notices share one transaction and one flush to disk. What comes while a batch
+//! is posted is the next batch, so that batches grow with the load; and the next one is posted while this
+//! one goes to the disk.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::books::{Arrival, Receipt};
-use super::posting::{Poster, post};
+use super::posting::{Committed, Poster, post};
 use crate::ids::SchoolId;
 use crate::store::{Engine, Trouble};
 
 /// How much the desk takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long the first notice of a batch waits for company; nothing waits at zero.
+    /// How long a notice waits for company, from its coming; nothing waits at zero.
     pub gather: Duration,
     pub batch_max: usize,
     /// Notices that may wait, over all lanes; beyond, the provider is asked to come again.
@@ -43,10 +46,11 @@ const POSTING_TIMEOUT: Duration = Duration::from_secs(20);
 #[error("posting queue is full")]
 pub struct DeskFull;
 
-/// Batches in work at the same time, none with a school of another. PostgreSQL works on several; of
-/// SQLite's, one is written while the other waits for the disk.
+/// Batches in work at the same time, none with a school of another. SQLite has one writer.
 const POSTGRES_LANES: usize = 3;
-const SQLITE_LANES: usize = 2;
+const SQLITE_LANES: usize = 1;
+/// Batches of a lane that are committed and wait for the disk; with more the lane waits too.
+const UNFLUSHED_MAX: usize = 4;
 
 /// Takes verified notices and answers when they are durable. One queue a lane; a school keeps to its
 /// lane, so that batches of one node do not wait for each other's locks.
@@ -56,8 +60,11 @@ pub struct Desk(Arc<[mpsc::Sender<Waiting>]>);
 #[derive(Debug)]
 struct Waiting {
     arrival: Arrival,
-    answer: oneshot::Sender<Option<Receipt>>,
+    since: Instant,
+    answer: Answer,
 }
+
+type Answer = oneshot::Sender<Option<Receipt>>;
 
 impl Desk {
     /// Starts the tasks that post, one a lane. They end when every handle to the desk is gone.
@@ -98,31 +105,36 @@ impl Desk {
     pub async fn hand_in(&self, arrival: Arrival) -> Result<Option<Receipt>, DeskFull> {
         let (answer, receipt) = oneshot::channel();
         self.lane(&arrival.school_id)
-            .try_send(Waiting { arrival, answer })
+            .try_send(Waiting {
+                arrival,
+                since: Instant::now(),
+                answer,
+            })
             .map_err(|_| DeskFull)?;
         Ok(receipt.await.unwrap_or(None))
     }
 }
 
 async fn run(poster: Poster, mut queue: mpsc::Receiver<Waiting>, limits: Limits) {
+    let unflushed = Arc::new(Semaphore::new(UNFLUSHED_MAX));
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
         gather(&mut queue, &mut batch, limits).await;
-        post_batch(&poster, batch).await;
+        post_batch(&poster, batch, &unflushed).await;
     }
 }
 
 /// Takes what waits already and what comes in time.
 async fn gather(queue: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, limits: Limits) {
-    let deadline = tokio::time::Instant::now() + limits.gather;
+    let deadline = batch.first().map(|first| first.since + limits.gather);
     while batch.len() < limits.batch_max {
         if let Ok(next) = queue.try_recv() {
             batch.push(next);
             continue;
         }
-        if limits.gather.is_zero() {
+        let Some(deadline) = deadline.filter(|deadline| *deadline > Instant::now()) else {
             return;
-        }
+        };
         match tokio::time::timeout_at(deadline, queue.recv()).await {
             Ok(Some(next)) => batch.push(next),
             Ok(None) | Err(_) => return,
@@ -130,31 +142,68 @@ async fn gather(queue: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, l
     }
 }
 
-async fn post_batch(poster: &Poster, batch: Vec<Waiting>) {
+async fn post_batch(poster: &Poster, batch: Vec<Waiting>, unflushed: &Arc<Semaphore>) {
     let (arrivals, answers): (Vec<Arrival>, Vec<_>) = batch
         .into_iter()
         .map(|waiting| (waiting.arrival, waiting.answer))
         .unzip();
     let arrivals: Arc<[Arrival]> = arrivals.into();
     let failed = match guarded(poster, arrivals.clone()).await {
-        Ok(receipts) => {
-            for (answer, receipt) in answers.into_iter().zip(receipts) {
-                // The caller may have hung up; what it would have heard is in the database.
-                let _ = answer.send(Some(receipt));
-            }
-            return;
-        }
+        Ok(committed) => return tell(poster, committed, answers, unflushed).await,
         Err(failed) => failed,
     };
     // One poisoned notice must not fail its neighbours: each gets a transaction of its own. When the
     // database itself is in trouble nobody is to blame, and all must come again.
     let alone = arrivals.len() == 1 || failed == Failed::Database;
     for (arrival, answer) in arrivals.iter().zip(answers) {
-        let receipts = match alone {
+        let committed = match alone {
             true => None,
             false => guarded(poster, [arrival.clone()].into()).await.ok(),
         };
-        let _ = answer.send(receipts.and_then(|receipts| receipts.into_iter().next()));
+        match committed {
+            Some(committed) => tell(poster, committed, vec![answer], unflushed).await,
+            None => {
+                let _ = answer.send(None);
+            }
+        }
+    }
+}
+
+/// Answers when the batch is durable, beside the lane.
+async fn tell(
+    poster: &Poster,
+    committed: Committed,
+    answers: Vec<Answer>,
+    unflushed: &Arc<Semaphore>,
+) {
+    let poster = poster.clone();
+    let Committed { receipts, flushing } = committed;
+    if flushing.is_done() {
+        return send(&poster, receipts, answers);
+    }
+    let permit = Arc::clone(unflushed).acquire_owned().await;
+    tokio::spawn(async move {
+        match tokio::time::timeout(POSTING_TIMEOUT, flushing.done()).await {
+            Ok(Ok(())) => send(&poster, receipts, answers),
+            // The answers are dropped: what was posted is unknown, and the same notice again finds out.
+            Ok(Err(error)) => {
+                let code = error.code();
+                tracing::error!(%error, code, "notices are not durable and must come again");
+            }
+            Err(_) => {
+                let code = Trouble::Disk.code();
+                tracing::error!(code, "the disk takes too long, notices must come again");
+            }
+        }
+        drop(permit);
+    });
+}
+
+fn send(poster: &Poster, receipts: Vec<Receipt>, answers: Vec<Answer>) {
+    poster.wake.now();
+    for (answer, receipt) in answers.into_iter().zip(receipts) {
+        // The caller may have hung up; what it would have heard is in the database.
+        let _ = answer.send(Some(receipt));
     }
 }
 
@@ -169,14 +218,14 @@ enum Failed {
 }
 
 /// Posts in a task of its own: a panic, which is a defect of ours, must not close the desk.
-async fn guarded(poster: &Poster, arrivals: Arc<[Arrival]>) -> Result<Vec<Receipt>, Failed> {
+async fn guarded(poster: &Poster, arrivals: Arc<[Arrival]>) -> Result<Committed, Failed> {
     let size = arrivals.len();
     let poster = poster.clone();
     let posting = tokio::spawn(async move {
         tokio::time::timeout(POSTING_TIMEOUT, post(&poster, arrivals)).await
     });
     match posting.await {
-        Ok(Ok(Ok(receipts))) => Ok(receipts),
+        Ok(Ok(Ok(committed))) => Ok(committed),
         Ok(Ok(Err(error))) => {
             let code = error.code();
             tracing::error!(%error, code, size, "notices could not be posted together");

@@ -52,4 +52,4 @@ mod store;
 pub mod trust;
 
 pub use desk::{Desk, DeskFull, Limits};
-pub use posting::{INVOICE_ALLOCATED, INVOICE_REFUNDED, ISSUE_INVOICE, PostError, Poster, post};
+pub use posting::{INVOICE_ALLOCATED, INVOICE_REFUNDED, ISSUE_INVOICE, PostError, Poster};

@@ -12,7 +12,7 @@ use crate::fees::service::{self as fees, FeeError};
 use crate::ids::{Ids, SchoolId};
 use crate::jobs::{self, NewJob, Wake};
 use crate::ledger;
-use crate::store::{Db, StoreError, Trouble, Tx};
+use crate::store::{Db, Flushing, StoreError, Trouble, Tx};
 
 /// The job that issues the invoice of a payment; `invoices` owns its handler.
 pub const ISSUE_INVOICE: &str = "invoice.issue";
@@ -72,20 +72,24 @@ pub struct Poster {
     pub chain: ledger::ChainKeys,
 }
 
+/// A batch that is committed; its receipts may be acknowledged once it is durable.
+#[derive(Debug)]
+pub(super) struct Committed {
+    /// Of each arrival, in order.
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) flushing: Flushing,
+}
+
 /// Posts a batch: inbox, payments, allocations, bills, credits, suspense, journal and jobs, all or
-/// nothing. Answers a receipt for each arrival, in order. The receipts may be acknowledged: when
-/// this returns, the transaction is durable.
+/// nothing.
 ///
 /// # Errors
 /// [`PostError`] when the transaction as a whole failed; nothing was written.
-pub async fn post(
+pub(super) async fn post(
     poster: &Poster,
     arrivals: impl Into<Arc<[Arrival]>>,
-) -> Result<Vec<Receipt>, PostError> {
+) -> Result<Committed, PostError> {
     let arrivals: Arc<[Arrival]> = arrivals.into();
-    if arrivals.is_empty() {
-        return Ok(Vec::new());
-    }
     let schools: BTreeSet<SchoolId> = arrivals
         .iter()
         .map(|arrival| arrival.school_id.clone())
@@ -95,14 +99,13 @@ pub async fn post(
         .of(&poster.db, &schools, poster.clock.now())
         .await?;
     let inner = poster.clone();
-    let receipts = poster
+    let (receipts, flushing) = poster
         .db
-        .write("payments.post", async move |tx: &mut Tx| {
+        .commit("payments.post", async move |tx: &mut Tx| {
             post_in(tx, &inner, &arrivals, &charts, &schools).await
         })
         .await?;
-    poster.wake.now();
-    Ok(receipts)
+    Ok(Committed { receipts, flushing })
 }
 
 /// As [`post`], in a transaction of the caller and with its charts.

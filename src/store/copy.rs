@@ -140,7 +140,7 @@ pub async fn copy(
         }
     }
     target.commit().await?;
-    to.flushed().await?;
+    to.flush().done().await?;
     Ok(copied)
 }
 

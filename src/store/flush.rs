@@ -86,15 +86,44 @@ impl Flusher {
         self.has_failed.load(Ordering::Acquire)
     }
 
-    /// Returns when everything that was committed before the call is durable.
+    /// Begins to make durable what was committed before the call.
+    pub(super) fn flush(&self) -> Flushing {
+        let (answer, flushed) = oneshot::channel();
+        // Unsent, the answer is dropped, and whoever waits for it hears that the thread is gone.
+        let _ = self.requests.send(answer);
+        Flushing(Some(flushed))
+    }
+}
+
+/// A transaction that is committed, on its way to the disk. Until [`done`](Self::done) returns nobody may
+/// be told of it.
+#[derive(Debug)]
+#[must_use = "what was committed may be told only when it is durable"]
+pub struct Flushing(Option<oneshot::Receiver<io::Result<()>>>);
+
+impl Flushing {
+    /// Of an engine whose commit is durable, or of a database that need not last.
+    pub(super) const DONE: Self = Self(None);
+
+    /// Whether there is nothing to wait for.
+    pub const fn is_done(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns when the transaction is durable.
     ///
     /// # Errors
-    /// Of the disk. Nothing is durable any more then until a restart, which reads the log anew.
-    pub(super) async fn flushed(&self) -> io::Result<()> {
-        let (answer, flushed) = oneshot::channel();
-        let gone = || io::Error::other("the thread that flushes has ended");
-        self.requests.send(answer).map_err(|_| gone())?;
-        flushed.await.map_err(|_| gone())?
+    /// [`StoreError::Flush`]: nothing is durable any more then until a restart, which reads the log anew.
+    pub async fn done(self) -> Result<(), StoreError> {
+        let Some(flushed) = self.0 else {
+            return Ok(());
+        };
+        let gone = |_| io::Error::other("the thread that flushes has ended");
+        flushed
+            .await
+            .map_err(gone)
+            .flatten()
+            .map_err(StoreError::Flush)
     }
 }
 

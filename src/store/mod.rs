@@ -30,7 +30,7 @@ use sqlx::{Connection, Postgres, Sqlite, Transaction};
 use crate::clock::Instant;
 
 pub use bulk::BulkRow;
-pub use flush::Flusher;
+pub use flush::{Flusher, Flushing};
 pub use query::Query;
 pub use rows::{Row, Rows, engine_text, rows};
 pub use snapshot::Reader;
@@ -196,7 +196,7 @@ impl Db {
             });
         };
         migrate::run(&db).await?;
-        db.flushed().await?;
+        db.flush().done().await?;
         Ok(db)
     }
 
@@ -281,7 +281,8 @@ impl Db {
     }
 
     /// Runs `work` in one transaction and commits it; rolls back when it fails. Conflicts with other
-    /// writers repeat the whole closure, so nothing outside the database may happen in it.
+    /// writers repeat the whole closure, so nothing outside the database may happen in it. Returns when
+    /// the transaction is durable.
     ///
     /// `name` names the use case in logs.
     ///
@@ -292,16 +293,28 @@ impl Db {
         E: From<StoreError>,
         F: AsyncFn(&mut Tx) -> Result<T, E>,
     {
+        let (value, flushing) = self.commit(name, work).await?;
+        flushing.done().await?;
+        Ok(value)
+    }
+
+    /// As [`write`](Self::write), but returns when the transaction is committed, so that the next one
+    /// need not wait for the disk as well.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); those of the disk come with [`Flushing::done`].
+    pub async fn commit<T, E, F>(&self, name: &'static str, work: F) -> Result<(T, Flushing), E>
+    where
+        E: From<StoreError>,
+        F: AsyncFn(&mut Tx) -> Result<T, E>,
+    {
         let mut attempt = 0;
         loop {
             let mut tx = self.begin().await?;
             let outcome = work(&mut tx).await;
             let conflicted = match outcome {
                 Ok(value) => match tx.commit().await {
-                    Ok(()) => {
-                        self.flushed().await?;
-                        return Ok(value);
-                    }
+                    Ok(()) => return Ok((value, self.flush())),
                     Err(error) if error.is_conflict() && attempt < CONFLICT_RETRIES_MAX => true,
                     Err(error) => return Err(error.into()),
                 },
@@ -322,14 +335,14 @@ impl Db {
         }
     }
 
-    /// Returns when every commit before the call is durable. PostgreSQL sees to it in the commit.
-    async fn flushed(&self) -> Result<(), StoreError> {
+    /// Makes every commit before the call durable. PostgreSQL sees to it in the commit.
+    fn flush(&self) -> Flushing {
         match self {
             Self::Sqlite {
                 flusher: Some(flusher),
                 ..
-            } => flusher.flushed().await.map_err(StoreError::Flush),
-            Self::Sqlite { flusher: None, .. } | Self::Postgres(_) => Ok(()),
+            } => flusher.flush(),
+            Self::Sqlite { flusher: None, .. } | Self::Postgres(_) => Flushing::DONE,
         }
     }
 
@@ -383,7 +396,7 @@ impl Db {
                 write.close().await;
                 // The log goes with its last connection; whoever flushes it lets it go as well, or the
                 // disk could not be unmounted.
-                if let Err(error) = self.flushed().await {
+                if let Err(error) = self.flush().done().await {
                     tracing::debug!(%error, "the log of a closed database is not flushed");
                 }
             }
