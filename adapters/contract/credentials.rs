@@ -79,8 +79,8 @@ impl Credentials {
     pub(crate) fn secrets<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Secret> + use<'a> {
         let mut all = self.0.iter();
         let found = all.find(|(known, _)| known == name);
-        let secrets = found.into_iter().flat_map(|(_, secrets)| secrets);
-        secrets.filter(|secret| !secret.value.is_empty())
+        let secrets: &[Secret] = found.map_or(&[], |(_, secrets)| secrets);
+        secrets.iter().filter(|secret| !secret.value.is_empty())
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

@@ -20,6 +20,7 @@ pub(super) fn decode_lenient(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// Decodes a form value; `None` when an escape is broken or the bytes are not UTF-8.
+#[inline(never)] // callers stay small for values that stand for themselves
 pub(super) fn decode_strict(text: &str) -> Option<Cow<'_, str>> {
     if first_escape(text).is_none() {
         return Some(Cow::Borrowed(text));

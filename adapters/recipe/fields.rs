@@ -74,6 +74,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// The value is a list or object, not UTF-8, or carries a broken escape.
+    #[inline]
     pub(super) fn text(&self) -> Result<Option<Cow<'a, str>>, Unreadable> {
         match self.value {
             Value::Plain(text) => Ok(Some(Cow::Borrowed(text))),
@@ -116,6 +117,7 @@ impl<'a> Field<'a> {
 pub(super) struct Unreadable;
 
 /// Numbers keep every digit they were written with.
+#[inline(never)] // `Field::text` stays small for values that stand for themselves
 fn json_text(raw: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
     match raw.as_bytes().first() {
         Some(b'n') => Ok(None),

@@ -38,9 +38,8 @@ impl Iterator for Signs<'_> {
                 Some(word) => *word,
                 None => self.last.take()?,
             };
-            let word = u64::from_le_bytes(word);
-            self.found = equal(word, b'=') | equal(word, b'&');
-            self.end += word.to_le_bytes().len();
+            self.end += word.len();
+            self.found = signs_in(u64::from_le_bytes(word));
         }
         let left = self.found.trailing_zeros() / u8::BITS;
         self.found &= self.found - 1;
@@ -48,12 +47,15 @@ impl Iterator for Signs<'_> {
     }
 }
 
-/// The high bit of each byte of `word` that is `sign`.
-const fn equal(word: u64, sign: u8) -> u64 {
+/// The high bit of each byte of the word that is a sign.
+const fn signs_in(word: u64) -> u64 {
     const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
-    let differing = word ^ u64::from_le_bytes([sign; 8]);
-    // The sum carries into the high bit of a byte, and never beyond it, unless its low bits are zero.
-    !((differing & LOW).wrapping_add(LOW) | differing | LOW)
+    /// Has the high bit of each byte that is not `sign`: adding carries into it, and never beyond.
+    const fn others(word: u64, sign: u8) -> u64 {
+        let differing = word ^ u64::from_le_bytes([sign; 8]);
+        (differing & LOW).wrapping_add(LOW) | differing
+    }
+    !(others(word, b'=') & others(word, b'&')) & !LOW
 }
 
 /// Whether escapes stand in the parts of a form: few have one, so that each is looked for once.

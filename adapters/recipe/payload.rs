@@ -282,6 +282,8 @@ impl FieldsPayload {
 struct Writer<'p, 'f> {
     payload: &'p FieldsPayload,
     alternative: Alternative,
+    /// Whether the text is made of what was received.
+    received: bool,
     first: bool,
     /// Where received fields are copied from.
     form: &'f str,
@@ -296,6 +298,7 @@ impl<'p, 'f> Writer<'p, 'f> {
         Self {
             payload,
             alternative,
+            received: alternative.encoding.is_received(),
             first: true,
             form,
             run: None,
@@ -320,6 +323,7 @@ impl<'p, 'f> Writer<'p, 'f> {
     }
 
     /// Received fields mostly come in the order they are signed in, so that one copy takes many.
+    #[inline]
     fn put_received(&mut self, piece: &Range<usize>, out: &mut Text<'_>) {
         match &mut self.run {
             Some(run) if self.joins && run.end + 1 == piece.start => run.end = piece.end,
@@ -359,23 +363,32 @@ impl<'p, 'f> Writer<'p, 'f> {
         out.secret(credential, value);
     }
 
+    #[inline]
     fn put(
         &mut self,
         name: &str,
         field: Option<&Field<'_>>,
         out: &mut Text<'_>,
     ) -> Result<(), Rejection> {
-        let empty = field.is_none_or(Field::is_empty);
-        if empty && self.alternative.empties == Empties::Drop {
+        if self.alternative.empties == Empties::Drop && field.is_none_or(Field::is_empty) {
             return Ok(());
         }
-        if let Some(field) = field
-            && self.alternative.encoding.is_received()
-            && !field.piece.is_empty()
-        {
-            self.put_received(&field.piece, out);
-            return Ok(());
+        match field {
+            Some(field) if self.received && !field.piece.is_empty() => {
+                self.put_received(&field.piece, out);
+                Ok(())
+            }
+            field => self.put_encoded(name, field, out),
         }
+    }
+
+    #[inline(never)] // `put` stays small for what is received
+    fn put_encoded(
+        &mut self,
+        name: &str,
+        field: Option<&Field<'_>>,
+        out: &mut Text<'_>,
+    ) -> Result<(), Rejection> {
         self.start(name, out);
         let Some(field) = field else {
             return Ok(());

@@ -286,10 +286,8 @@ impl DirectionPlan {
 }
 
 fn holds_control(text: &str) -> bool {
-    if text.is_ascii() {
-        return text.bytes().any(|byte| byte.is_ascii_control());
-    }
-    text.contains(char::is_control)
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    !plain && text.contains(char::is_control)
 }
 
 fn named(names: &[Ref]) -> &str {
