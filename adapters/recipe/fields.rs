@@ -87,7 +87,8 @@ impl<'a> Field<'a> {
     pub(super) fn text_lossy(&self) -> Option<Cow<'a, str>> {
         match self.value {
             Value::Encoded(text) => Some(encoding::decode_lossy(text)),
-            Value::Plain(_) | Value::Json(_) => self.text().ok().flatten(),
+            Value::Plain(text) => Some(Cow::Borrowed(text)),
+            Value::Json(raw) => json_text(raw.get()).ok().flatten(),
         }
     }
 
