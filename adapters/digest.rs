@@ -250,48 +250,38 @@ impl Clone for Keys {
 }
 
 fn same(made: &[u8], given: &str, output: Output) -> bool {
-    let mut decoded = [0; 64];
-    let Some(target) = decoded.get_mut(..made.len()) else {
-        return false;
-    };
-    let read = match output {
-        Output::HexLower | Output::HexUpper => read_hex(given, target),
+    match output {
+        Output::HexLower | Output::HexUpper => same_hex(made, given),
         Output::Base64 => output
             .read(given)
-            .filter(|bytes| bytes.len() == target.len())
-            .map(|bytes| target.copy_from_slice(&bytes))
-            .is_some(),
-    };
-    read && verify_slices_are_equal(made, target).is_ok()
+            .is_some_and(|given| verify_slices_are_equal(made, &given).is_ok()),
+    }
 }
 
-/// Values of hexadecimal digits, [`NO_DIGIT`] for every other sign.
-const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        digits[b"0123456789abcdef"[value] as usize] = value as u8;
-        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
-        value += 1;
-    }
-    digits
-};
-const NO_DIGIT: u8 = 0xf0;
+/// The longest digest has 64 bytes.
+const HEX_CHARACTERS_MAX: usize = 128;
 
-/// Reads hexadecimal in either case that fills `target`; false for anything else. A table, as this
-/// stands in the way of every message.
-fn read_hex(text: &str, target: &mut [u8]) -> bool {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != target.len() || !rest.is_empty() {
+/// Compares with hexadecimal in either case. Both sides are brought to small letters by arithmetic
+/// alone: it takes the same time for all values, and many bytes at once.
+fn same_hex(made: &[u8], given: &str) -> bool {
+    let (mut ours, mut theirs) = ([0; HEX_CHARACTERS_MAX], [0; HEX_CHARACTERS_MAX]);
+    let length = made.len() * 2;
+    let (Some(ours), Some(theirs)) = (ours.get_mut(..length), theirs.get_mut(..length)) else {
+        return false;
+    };
+    if given.len() != length {
         return false;
     }
-    let mut seen = 0;
-    for ([high, low], byte) in pairs.iter().zip(target) {
-        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
-        seen |= high | low;
-        *byte = high << 4 | low;
+    let digit = |value: u8| b'0' + value + u8::from(value > 9) * (b'a' - b'0' - 10);
+    for (pair, byte) in ours.as_chunks_mut().0.iter_mut().zip(made) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
-    seen < NO_DIGIT
+    // Of ASCII, letters have this bit and digits do not; half of it tells small letters from capitals.
+    const LETTER: u8 = 0x40;
+    for (sign, given) in theirs.iter_mut().zip(given.bytes()) {
+        *sign = given | (given & LETTER) >> 1;
+    }
+    verify_slices_are_equal(ours, theirs).is_ok()
 }
 
 fn plain(algorithm: Algorithm, text: &[u8]) -> Vec<u8> {
@@ -327,25 +317,57 @@ pub(crate) fn same_key(expected: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn hexadecimal_is_read_in_either_case_and_only_whole() {
-        let read = |text: &str| {
-            let mut bytes = [0; 2];
-            read_hex(text, &mut bytes).then_some(bytes)
-        };
-        assert_eq!(read("0aFf"), Some([0x0a, 0xff]));
+    fn hexadecimal_is_taken_in_either_case_and_only_whole() {
+        let made = [0x0a, 0xff];
+        for right in ["0aff", "0AFF", "0aFf"] {
+            assert!(same_hex(&made, right), "{right}");
+        }
         for wrong in [
             "",
-            "0aF",
-            "0aFff",
-            "0aFf00",
-            "0aFg",
-            "0a f",
-            "0aF\u{e9}",
-            "+aFf",
+            "0af",
+            "0aff0",
+            "0aff00",
+            "0afg",
+            "0a ff",
+            "+aff",
+            "0af\u{e9}",
         ] {
-            assert_eq!(read(wrong), None, "{wrong}");
+            assert!(!same_hex(&made, wrong), "{wrong}");
+        }
+        assert!(!same_hex(&[0; 65], &"0".repeat(130)));
+    }
+
+    #[test]
+    fn of_all_signs_only_the_two_ways_to_write_a_digit_are_it() {
+        for value in 0..16_u8 {
+            let right = char::from_digit(value.into(), 16).expect("a digit");
+            for sign in (0..=127).map(char::from) {
+                let text = format!("{sign}{sign}");
+                let taken = same_hex(&[value << 4 | value], &text);
+                assert_eq!(taken, sign.eq_ignore_ascii_case(&right), "{value} {sign:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hexadecimal_is_equal_when_its_bytes_are(
+            made in proptest::collection::vec(any::<u8>(), 0..=64),
+            given in "[0-9a-fA-F]{0,128}",
+            change in any::<prop::sample::Index>(),
+        ) {
+            let decoded = hex::decode(&given);
+            prop_assert_eq!(same_hex(&made, &given), decoded.is_ok_and(|given| given == made));
+            prop_assert!(same_hex(&made, &hex::encode(&made)));
+            prop_assert!(same_hex(&made, &hex::encode_upper(&made)));
+            if !made.is_empty() {
+                let mut other = made.clone();
+                other[change.index(made.len())] ^= 1;
+                prop_assert!(!same_hex(&made, &hex::encode(other)));
+            }
         }
     }
 

@@ -55,9 +55,16 @@ impl fmt::Debug for Secret {
 /// As JSON an object: a value is a text, a number, or a list of texts for a secret that is being
 /// exchanged, the newest first. Empty values count as absent.
 #[derive(Clone, Debug, Default)]
-pub struct Credentials(BTreeMap<String, Vec<Secret>>);
+pub struct Credentials(
+    /// Sorted by name. Few, so that looking at each is the fastest way to one.
+    Vec<(String, Vec<Secret>)>,
+);
 
 impl Credentials {
+    fn sorted(by_name: BTreeMap<String, Vec<Secret>>) -> Self {
+        Self(by_name.into_iter().collect())
+    }
+
     /// The value in use.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
@@ -70,33 +77,33 @@ impl Credentials {
 
     /// The same with the keys made of them.
     pub(crate) fn secrets<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Secret> + use<'a> {
-        let secrets = self.0.get(name).into_iter().flatten();
-        secrets.filter(|secret| !secret.value.is_empty())
+        let mut all = self.0.iter();
+        let found = all.find(|(known, _)| known == name);
+        let secrets: &[Secret] = found.map_or(&[], |(_, secrets)| secrets);
+        secrets.iter().filter(|secret| !secret.value.is_empty())
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// Accepts a further, older value of `name` for as long as secrets are being exchanged.
     #[must_use]
     pub fn also_accepting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0
-            .entry(name.into())
-            .or_default()
-            .push(Secret::new(value));
+        let (name, secret) = (name.into(), Secret::new(value));
+        match self.0.binary_search_by(|(known, _)| known.cmp(&name)) {
+            Ok(at) => self.0[at].1.push(secret),
+            Err(at) => self.0.insert(at, (name, vec![secret])),
+        }
         self
     }
 }
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Credentials {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), vec![Secret::new(value)]))
-                .collect(),
-        )
+        let pairs = pairs.into_iter();
+        let pairs = pairs.map(|(name, value)| (name.into(), vec![Secret::new(value)]));
+        Self::sorted(pairs.collect())
     }
 }
 
@@ -122,7 +129,7 @@ impl<'de> Deserialize<'de> for Credentials {
             };
             credentials.insert(name, all);
         }
-        Ok(Self(credentials))
+        Ok(Self::sorted(credentials))
     }
 }
 

@@ -3,16 +3,20 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2_iter};
+use memchr::memchr;
 use serde_json::value::RawValue;
 
 use super::encoding;
+use super::form::{Escapes, Signs};
 use super::json;
 use super::plan::{Duplicates, Source};
 use crate::contract::{Inbound, Reason, Rejection};
 
 /// A message of more fields is an attack: the richest provider has about forty.
 const FIELDS_MAX: usize = 200;
+/// Room made for fields at first: enough for most messages, and no more than an allocator hands out
+/// the quick way.
+const FIELDS_USUAL: usize = 14;
 /// Longest query or body of a caller that is looked into.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// The same for what an address we called answers: a page of its list.
@@ -32,17 +36,45 @@ pub(super) enum Value<'a> {
 
 #[derive(Clone, Debug)]
 pub(super) struct Field<'a> {
+    /// See [`head_of`].
+    head: u64,
     pub(super) name: Cow<'a, str>,
-    /// `name=value` exactly as received; empty outside forms.
-    pub(super) piece: &'a str,
+    /// Where `name=value` stands in the form; empty outside forms.
+    pub(super) piece: Range<usize>,
     pub(super) value: Value<'a>,
 }
 
+/// The first bytes of a name as a number. It orders names as their bytes do and tells most of them
+/// apart, for less than a comparison of texts.
+fn head_of(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let first = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut padded = [0; 8];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        padded
+    });
+    u64::from_be_bytes(first)
+}
+
 impl<'a> Field<'a> {
+    fn new(name: Cow<'a, str>, piece: Range<usize>, value: Value<'a>) -> Self {
+        Self {
+            head: head_of(&name),
+            name,
+            piece,
+            value,
+        }
+    }
+
+    fn has_name_of(&self, other: &Self) -> bool {
+        self.head == other.head && self.name == other.name
+    }
+
     /// The value as exact text. `Ok(None)` for JSON null.
     ///
     /// # Errors
     /// The value is a list or object, not UTF-8, or carries a broken escape.
+    #[inline]
     pub(super) fn text(&self) -> Result<Option<Cow<'a, str>>, Unreadable> {
         match self.value {
             Value::Plain(text) => Ok(Some(Cow::Borrowed(text))),
@@ -55,7 +87,8 @@ impl<'a> Field<'a> {
     pub(super) fn text_lossy(&self) -> Option<Cow<'a, str>> {
         match self.value {
             Value::Encoded(text) => Some(encoding::decode_lossy(text)),
-            Value::Plain(_) | Value::Json(_) => self.text().ok().flatten(),
+            Value::Plain(text) => Some(Cow::Borrowed(text)),
+            Value::Json(raw) => json_text(raw.get()).ok().flatten(),
         }
     }
 
@@ -85,6 +118,7 @@ impl<'a> Field<'a> {
 pub(super) struct Unreadable;
 
 /// Numbers keep every digit they were written with.
+#[inline(never)] // `Field::text` stays small for values that stand for themselves
 fn json_text(raw: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
     match raw.as_bytes().first() {
         Some(b'n') => Ok(None),
@@ -107,7 +141,11 @@ fn json_text(raw: &str) -> Result<Option<Cow<'_, str>>, Unreadable> {
 
 /// The fields of one message, sorted by name in byte order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields<'a>(Vec<Field<'a>>);
+pub(super) struct Fields<'a> {
+    list: Vec<Field<'a>>,
+    /// The form they stand in; empty outside forms.
+    pub(super) form: &'a str,
+}
 
 impl<'a> Fields<'a> {
     /// Takes a message apart.
@@ -139,12 +177,10 @@ impl<'a> Fields<'a> {
 
     /// Values of our own, for a request.
     pub(super) fn plain(fields: &'a [(String, String)]) -> Self {
-        let fields = fields.iter().map(|(name, value)| Field {
-            name: Cow::Borrowed(name),
-            piece: "",
-            value: Value::Plain(value),
-        });
-        Self::sorted(fields.collect())
+        let fields = fields
+            .iter()
+            .map(|(name, value)| Field::new(Cow::Borrowed(name), 0..0, Value::Plain(value)));
+        Self::sorted(fields.collect(), "")
     }
 
     fn form_body(body: &'a [u8]) -> Result<Self, Rejection> {
@@ -156,39 +192,44 @@ impl<'a> Fields<'a> {
         if text.len() > MESSAGE_BYTES_MAX {
             return Err(malformed("the message is too long"));
         }
-        let bytes = text.as_bytes();
         let mut escapes = Escapes::of(text);
-        let mut fields = Vec::with_capacity(16);
-        let (mut start, mut sign) = (0, None);
-        for at in memchr2_iter(b'=', b'&', bytes).chain([bytes.len()]) {
-            if bytes.get(at) == Some(&b'=') {
+        let mut fields = Vec::with_capacity(FIELDS_USUAL);
+        let (mut start, mut sign, mut rest) = (0, None, text);
+        for at in Signs::of(text) {
+            if text.as_bytes().get(at) == Some(&b'=') {
                 sign.get_or_insert(at);
                 continue;
             }
-            let piece = std::mem::replace(&mut start, at + 1)..at;
-            let name = piece.start..sign.take().unwrap_or(at);
-            let value = (name.end + 1).min(at)..at;
+            let (piece, after) = rest.split_at(at - start);
+            rest = after.get(1..).unwrap_or_default();
+            let place = std::mem::replace(&mut start, at + 1)..at;
+            let sign = sign.take();
             if piece.is_empty() {
                 continue;
             }
             if fields.len() == FIELDS_MAX {
                 return Err(malformed("the message has too many fields"));
             }
-            fields.push(Field {
-                name: if escapes.stand_in(&name) {
-                    encoding::decode_lossy(&text[name])
-                } else {
-                    Cow::Borrowed(&text[name])
-                },
-                piece: &text[piece],
-                value: if escapes.stand_in(&value) {
-                    Value::Encoded(&text[value])
-                } else {
-                    Value::Plain(&text[value])
-                },
-            });
+            let (name, value) = match sign {
+                Some(sign) => {
+                    let (name, value) = piece.split_at(sign - place.start);
+                    (name, &value[1..])
+                }
+                None => (piece, ""),
+            };
+            let name = if escapes.stand_before(place.start + name.len()) {
+                encoding::decode_lossy(name)
+            } else {
+                Cow::Borrowed(name)
+            };
+            let value = if escapes.stand_before(at) {
+                Value::Encoded(value)
+            } else {
+                Value::Plain(value)
+            };
+            fields.push(Field::new(name, place, value));
         }
-        Ok(Self::sorted(fields))
+        Ok(Self::sorted(fields, text))
     }
 
     /// The members of a JSON object.
@@ -196,39 +237,40 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::Malformed`] when the text is none.
     pub(super) fn json(text: &'a str) -> Result<Self, Rejection> {
-        let mut fields = Vec::with_capacity(16);
+        let mut fields = Vec::with_capacity(FIELDS_USUAL);
         json::members(text, |name, raw| {
-            fields.push(Field {
-                name,
-                piece: "",
-                value: Value::Json(raw),
-            });
+            fields.push(Field::new(name, 0..0, Value::Json(raw)));
         })
         .map_err(|error| malformed(format!("not a JSON object: {error}")))?;
         if fields.len() > FIELDS_MAX {
             return Err(malformed("the message has too many fields"));
         }
-        Ok(Self::sorted(fields))
+        Ok(Self::sorted(fields, ""))
     }
 
-    fn sorted(mut fields: Vec<Field<'a>>) -> Self {
+    fn sorted(mut list: Vec<Field<'a>>, form: &'a str) -> Self {
         // Stable: of a repeated name the first stays first.
-        fields.sort_by(|left, right| json::by_bytes(&left.name, &right.name));
-        Self(fields)
+        list.sort_by(|left, right| {
+            let heads = left.head.cmp(&right.head);
+            heads.then_with(|| left.name.cmp(&right.name))
+        });
+        Self { list, form }
     }
 
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Field<'a>> {
-        self.0.iter()
+        self.list.iter()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Field<'a>> {
-        // Lengths differ mostly, so that this beats a search by halves: messages have few fields.
-        self.0.iter().find(|field| field.name == name)
+        // This beats a search by halves: messages have few fields.
+        let head = head_of(name);
+        let mut fields = self.list.iter();
+        fields.find(|field| field.head == head && field.name == name)
     }
 
     /// Puts the text of a field that was decoded in the place of its written form.
     pub(super) fn decoded(&mut self, name: &str, text: &'a str) {
-        if let Some(field) = self.0.iter_mut().find(|field| field.name == name) {
+        if let Some(field) = self.list.iter_mut().find(|field| field.name == name) {
             field.value = Value::Plain(text);
         }
     }
@@ -238,8 +280,8 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::DuplicateParameter`].
     pub(super) fn refuse_duplicates(&self, scope: &Duplicates) -> Result<(), Rejection> {
-        let twice = self.0.windows(2).find(|pair| {
-            pair[0].name == pair[1].name
+        let twice = self.list.windows(2).find(|pair| {
+            pair[0].has_name_of(&pair[1])
                 && match scope {
                     Duplicates::All => true,
                     Duplicates::Prefixes(prefixes) => prefixes
@@ -254,29 +296,6 @@ impl<'a> Fields<'a> {
             )),
             None => Ok(()),
         }
-    }
-}
-
-/// Where escapes stand in a form: few of its parts have one, so that each is looked for once.
-struct Escapes<'a> {
-    text: &'a str,
-    next: usize,
-}
-
-impl<'a> Escapes<'a> {
-    fn of(text: &'a str) -> Self {
-        let next = encoding::first_escape(text).unwrap_or(text.len());
-        Self { text, next }
-    }
-
-    /// Ranges are asked for in their order.
-    fn stand_in(&mut self, range: &Range<usize>) -> bool {
-        if self.next < range.start {
-            let rest = &self.text[range.start..];
-            let next = encoding::first_escape(rest).map(|at| range.start + at);
-            self.next = next.unwrap_or(self.text.len());
-        }
-        self.next < range.end
     }
 }
 
@@ -322,7 +341,7 @@ mod tests {
                 .iter()
                 .map(|field| {
                     let value = field.text().ok().flatten();
-                    (field.name.clone().into_owned(), field.piece, value)
+                    (field.name.clone().into_owned(), &text[field.piece.clone()], value)
                 })
                 .collect();
             prop_assert_eq!(read, expected);

@@ -227,23 +227,25 @@ impl<'a> Message<'a> {
     /// [`Rejection`] naming the field that cannot be read.
     pub(super) fn text(&self, names: &[Ref]) -> Result<Option<Cow<'a, str>>, Rejection> {
         for name in names {
-            if let Some(header) = &name.header {
-                if let Some(value) = self.inbound.header(header).filter(|v| !v.is_empty()) {
-                    return Ok(Some(Cow::Borrowed(value)));
-                }
-                continue;
-            }
-            let Some(field) = self.get(name) else {
-                continue;
-            };
-            let text = field
-                .text()
-                .map_err(|_| malformed(format!("{} cannot be read", name.name)))?;
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
+            if let Some(text) = self.text_of(name)? {
                 return Ok(Some(text));
             }
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn text_of(&self, name: &Ref) -> Result<Option<Cow<'a, str>>, Rejection> {
+        let text = if let Some(header) = &name.header {
+            self.inbound.header(header).map(Cow::Borrowed)
+        } else if let Some(field) = self.get(name) {
+            field
+                .text()
+                .map_err(|_| malformed(format!("{} cannot be read", name.name)))?
+        } else {
+            None
+        };
+        Ok(text.filter(|text| !text.is_empty()))
     }
 
     /// The text of a field by its path, as far as its object was taken apart.

@@ -16,6 +16,7 @@ mod diagnosis;
 mod encoding;
 mod fields;
 mod file;
+mod form;
 mod formula;
 mod json;
 mod memo;

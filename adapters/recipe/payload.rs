@@ -232,11 +232,8 @@ impl FieldsPayload {
         context: &Context<'_, '_>,
         out: &mut Text<'p>,
     ) -> Result<(), Rejection> {
-        let mut writer = Writer {
-            payload: self,
-            alternative,
-            first: true,
-        };
+        let form = context.message.level(0).map_or("", |level| level.form);
+        let mut writer = Writer::new(self, alternative, form);
         match &self.set {
             FieldSet::Prefixes { prefixes, except } => {
                 for field in context.message.level(0).into_iter().flat_map(Fields::iter) {
@@ -277,25 +274,84 @@ impl FieldsPayload {
                 }
             }
         }
+        writer.put_run(out);
         Ok(())
     }
 }
 
-struct Writer<'p> {
+struct Writer<'p, 'f> {
     payload: &'p FieldsPayload,
     alternative: Alternative,
+    /// Whether the text is made of what was received.
+    received: bool,
     first: bool,
+    /// Where received fields are copied from.
+    form: &'f str,
+    /// Received fields not yet written, as they stand side by side in the form.
+    run: Option<Range<usize>>,
+    /// Whether what stands between fields of the form is what is written between them.
+    joins: bool,
 }
 
-impl<'p> Writer<'p> {
-    fn start(&mut self, name: &str, out: &mut Text<'_>) {
+impl<'p, 'f> Writer<'p, 'f> {
+    fn new(payload: &'p FieldsPayload, alternative: Alternative, form: &'f str) -> Self {
+        Self {
+            payload,
+            alternative,
+            received: alternative.encoding.is_received(),
+            first: true,
+            form,
+            run: None,
+            joins: payload.shape == Shape::NameValue && payload.separator == "&",
+        }
+    }
+
+    fn separate(&mut self, out: &mut Text<'_>) {
         if !std::mem::take(&mut self.first) {
             out.bytes
                 .extend_from_slice(self.payload.separator.as_bytes());
         }
+    }
+
+    fn start(&mut self, name: &str, out: &mut Text<'_>) {
+        self.put_run(out);
+        self.separate(out);
         if self.payload.shape == Shape::NameValue {
             write_encoded(name.as_bytes(), self.alternative, &mut out.bytes);
             out.bytes.push(b'=');
+        }
+    }
+
+    /// Received fields mostly come in the order they are signed in, so that one copy takes many.
+    #[inline]
+    fn put_received(&mut self, piece: &Range<usize>, out: &mut Text<'_>) {
+        match &mut self.run {
+            Some(run) if self.joins && run.end + 1 == piece.start => run.end = piece.end,
+            _ => {
+                self.put_run(out);
+                self.run = Some(piece.clone());
+            }
+        }
+    }
+
+    fn put_run(&mut self, out: &mut Text<'_>) {
+        let Some(run) = self.run.take() else {
+            return;
+        };
+        self.separate(out);
+        let text = self.form.get(run).unwrap_or_default();
+        let text = match self.payload.shape {
+            Shape::NameValue => text,
+            Shape::Value => text.split_once('=').map_or("", |(_, value)| value),
+        };
+        match self.alternative.encoding {
+            Encoding::AsReceivedUpper => {
+                encoding::with_letters(text, u8::to_ascii_uppercase, &mut out.bytes);
+            }
+            Encoding::AsReceivedLower => {
+                encoding::with_letters(text, u8::to_ascii_lowercase, &mut out.bytes);
+            }
+            _ => out.bytes.extend_from_slice(text.as_bytes()),
         }
     }
 
@@ -307,38 +363,32 @@ impl<'p> Writer<'p> {
         out.secret(credential, value);
     }
 
+    #[inline]
     fn put(
         &mut self,
         name: &str,
         field: Option<&Field<'_>>,
         out: &mut Text<'_>,
     ) -> Result<(), Rejection> {
-        let empty = field.is_none_or(Field::is_empty);
-        if empty && self.alternative.empties == Empties::Drop {
+        if self.alternative.empties == Empties::Drop && field.is_none_or(Field::is_empty) {
             return Ok(());
         }
-        let received = field
-            .filter(|field| self.alternative.encoding.is_received() && !field.piece.is_empty());
-        if let Some(field) = received {
-            if !std::mem::take(&mut self.first) {
-                out.bytes
-                    .extend_from_slice(self.payload.separator.as_bytes());
+        match field {
+            Some(field) if self.received && !field.piece.is_empty() => {
+                self.put_received(&field.piece, out);
+                Ok(())
             }
-            let piece = match self.payload.shape {
-                Shape::NameValue => field.piece,
-                Shape::Value => field.piece.split_once('=').map_or("", |(_, value)| value),
-            };
-            match self.alternative.encoding {
-                Encoding::AsReceivedUpper => {
-                    encoding::with_letters(piece, u8::to_ascii_uppercase, &mut out.bytes);
-                }
-                Encoding::AsReceivedLower => {
-                    encoding::with_letters(piece, u8::to_ascii_lowercase, &mut out.bytes);
-                }
-                _ => out.bytes.extend_from_slice(piece.as_bytes()),
-            }
-            return Ok(());
+            field => self.put_encoded(name, field, out),
         }
+    }
+
+    #[inline(never)] // `put` stays small for what is received
+    fn put_encoded(
+        &mut self,
+        name: &str,
+        field: Option<&Field<'_>>,
+        out: &mut Text<'_>,
+    ) -> Result<(), Rejection> {
         self.start(name, out);
         let Some(field) = field else {
             return Ok(());
@@ -423,4 +473,72 @@ pub(super) fn header_part<'a>(list: &'a str, part: &str) -> Option<&'a str> {
     });
     let first = found.next();
     first.filter(|value| found.next().is_none() && !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Credentials, Inbound};
+    use crate::recipe::plan::{Duplicates, Source};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn received_fields_are_written_as_if_each_were_alone(
+            query in "([a-d]{0,2}(=|%3[dD]|[a-d])?(=|&|&&)|hash=1&){0,16}",
+            shape in prop_oneof![Just(Shape::NameValue), Just(Shape::Value)],
+            separator in prop_oneof![Just("&"), Just("|"), Just("")],
+            letters in prop_oneof![
+                Just(Encoding::AsReceived),
+                Just(Encoding::AsReceivedUpper),
+                Just(Encoding::AsReceivedLower),
+            ],
+        ) {
+            let mut pieces: Vec<&str> = query.split('&').collect();
+            pieces.retain(|piece| !piece.is_empty() && *piece != "hash=1");
+            pieces.sort_by_key(|piece| {
+                let name = piece.split_once('=').map_or(*piece, |(name, _)| name);
+                encoding::decode_lossy(name).into_owned()
+            });
+            let written = pieces.iter().map(|piece| {
+                let piece = match shape {
+                    Shape::NameValue => piece,
+                    Shape::Value => piece.split_once('=').map_or("", |(_, value)| value),
+                };
+                match letters {
+                    Encoding::AsReceivedUpper => piece.replace("%3d", "%3D"),
+                    Encoding::AsReceivedLower => piece.replace("%3D", "%3d"),
+                    _ => piece.to_owned(),
+                }
+            });
+            let expected = written.collect::<Vec<_>>().join(separator);
+
+            let how = Alternative::new(letters, Empties::Keep);
+            let payload = Payload::Fields(FieldsPayload {
+                set: FieldSet::Prefixes {
+                    prefixes: vec![String::new()],
+                    except: vec!["hash".to_owned()],
+                },
+                shape,
+                separator: separator.to_owned(),
+                values: ValueForm::Text,
+                alternatives: vec![how],
+            });
+            let inbound = Inbound { query: query.clone(), ..Inbound::default() };
+            let store = super::super::message::Store::default();
+            let mut message = Message::closed(&inbound);
+            let all = Duplicates::Prefixes(Vec::new());
+            message.open(Source::Query, &all, &[], 1, &store).expect("a form");
+            let (credentials, defaults) = (Credentials::default(), Default::default());
+            let context = Context {
+                message: &message,
+                secrets: Secrets::new(&credentials, &defaults),
+                formulas: &Formulas::default(),
+                address: &|_| None,
+            };
+            let mut text = Text::default();
+            payload.write(how, &context, &mut text).expect("a text");
+            prop_assert_eq!(String::from_utf8(text.bytes).expect("text"), expected);
+        }
+    }
 }

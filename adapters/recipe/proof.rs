@@ -125,6 +125,9 @@ fn chosen<'p>(
     message: &Message<'_>,
     secrets: Secrets<'_>,
 ) -> Option<&'p ProofPlan> {
+    if let [only] = proofs {
+        return Some(only).filter(|only| only.is_configured(secrets));
+    }
     let configured = || proofs.iter().filter(|proof| proof.is_configured(secrets));
     configured()
         .find(|proof| proof.is_offered(message))

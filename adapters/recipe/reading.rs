@@ -6,8 +6,8 @@ use super::fields::malformed;
 use super::memo::Patterns;
 use super::message::Message;
 use super::plan::{
-    AmountPlan, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan, Ref,
-    StatusPlan, Table, TextPlan,
+    AmountPlan, CODES_MAX, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan,
+    Ref, StatusPlan, Table, TextPlan,
 };
 use super::secrets::Secrets;
 use super::values;
@@ -157,15 +157,14 @@ impl<T: Copy> Table<T> {
     /// # Errors
     /// [`Rejection`] when a code is missing that must be there.
     pub(super) fn find(&self, message: &Message<'_>) -> Result<Option<T>, Rejection> {
-        let codes = self
-            .codes
-            .iter()
-            .map(|names| match message.text(names)? {
-                Some(text) => Ok(text),
-                None if self.lenient => Ok(Cow::Borrowed("")),
-                None => Err(missing(names)),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut codes: [Cow<'_, str>; CODES_MAX] = Default::default();
+        for (code, names) in codes.iter_mut().zip(&self.codes) {
+            match message.text(names)? {
+                Some(text) => *code = text,
+                None if self.lenient => {}
+                None => return Err(missing(names)),
+            }
+        }
         let row = self.rows.iter().find(|row| {
             let mut pairs = row.when.iter().zip(&codes);
             pairs.all(|(wanted, code)| wanted.is_empty() || wanted.iter().any(|text| text == code))
@@ -287,10 +286,8 @@ impl DirectionPlan {
 }
 
 fn holds_control(text: &str) -> bool {
-    if text.is_ascii() {
-        return text.bytes().any(|byte| byte.is_ascii_control());
-    }
-    text.contains(char::is_control)
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    !plain && text.contains(char::is_control)
 }
 
 fn named(names: &[Ref]) -> &str {

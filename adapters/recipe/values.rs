@@ -29,15 +29,11 @@ pub(super) enum TimeFormat {
 /// Reads whole đồng written in units of `1 / scale` đồng. Digits only: no sign, exponent or
 /// separator; a fraction only if it is zero and the provider is known to write one.
 pub(super) fn amount(text: &str, scale: i64, zero_fraction: bool) -> Option<Vnd> {
-    let whole = match text.split_once('.') {
-        Some((whole, fraction)) if zero_fraction => {
-            let zeros = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
-            zeros.then_some(whole)?
-        }
-        Some(_) => return None,
-        None => text,
-    };
-    let units = digits(whole)?;
+    let units = digits(text).or_else(|| {
+        let (whole, fraction) = text.split_once('.')?;
+        let zeros = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+        (zero_fraction && zeros).then(|| digits(whole)).flatten()
+    })?;
     (units.checked_rem(scale) == Some(0)).then(|| Vnd::new(units / scale))
 }
 

@@ -9,8 +9,8 @@ use super::levels::Levels;
 use crate::contract::Status;
 use crate::recipe::file::{CurrencyFile, Names, OrderRefFile, ReadingFile, RowFile, TextFile};
 use crate::recipe::plan::{
-    AmountPlan, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan, Row,
-    StatusPlan, Table, TestPlan, TextPlan,
+    AmountPlan, CODES_MAX, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan,
+    Row, StatusPlan, Table, TestPlan, TextPlan,
 };
 
 impl Compiler<'_> {
@@ -166,6 +166,10 @@ impl Compiler<'_> {
             self.wrong(place, "codes need a table");
             return None;
         };
+        if codes.len() > CODES_MAX {
+            self.wrong(place, format!("a table joins at most {CODES_MAX} codes"));
+            return None;
+        }
         for row in rows {
             if row.get_ref().when.len() != codes.len() {
                 self.wrong(&row.span(), "a row has one text for each code");

@@ -15,8 +15,8 @@ use super::values::TimeFormat;
 use crate::contract::{Flow, Outcome, Profile, Secret};
 
 pub(super) use self::reading::{
-    AmountPlan, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan, Row,
-    StatusPlan, Table, TestPlan, TextPlan,
+    AmountPlan, CODES_MAX, CurrencyPlan, DirectionPlan, MerchantPlan, OrderRefPlan, ReadingPlan,
+    Row, StatusPlan, Table, TestPlan, TextPlan,
 };
 pub(super) use self::request::{
     Member, MemberValue, ReplyPlan, RequestBody, RequestField, RequestPlan, RequestValue, SignedBy,

@@ -98,9 +98,13 @@ pub(in crate::recipe) enum StatusPlan {
     Table(Table<Status>),
 }
 
+/// Codes that one table may join.
+pub(in crate::recipe) const CODES_MAX: usize = 4;
+
 /// The first row that fits; the last row fits everything.
 #[derive(Debug)]
 pub(in crate::recipe) struct Table<T> {
+    /// At most [`CODES_MAX`].
     pub(in crate::recipe) codes: Vec<Vec<Ref>>,
     /// A code that is not there counts as an empty one.
     pub(in crate::recipe) lenient: bool,

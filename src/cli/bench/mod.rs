@@ -9,6 +9,7 @@ mod gateway;
 mod invoices;
 mod ledger;
 mod load;
+mod rates;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,10 +30,10 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Verified callbacks a second and core of each provider, beside the bare digest over the same
-    /// bytes and, with --sdk, beside the public Node packages.
+    /// Verified callbacks a second of one core's time of each provider, beside the bare digest over the
+    /// same bytes and, with --sdk, beside the public Node packages.
     Adapters {
-        /// How long each figure is measured.
+        /// How long each figure is measured, in rounds in which all of a provider take turns.
         #[arg(long, default_value_t = 2)]
         seconds: u64,
         /// Folder with `node_modules/vnpay` and `node_modules/@payos/node` (npm install vnpay

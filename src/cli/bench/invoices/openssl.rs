@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::super::rates::busy_nanos;
+
 /// Private-key operations a second of `openssl speed rsa2048`, over so many processes together.
 pub fn speed(time: Duration, processes: usize) -> Result<u64> {
     let mut command = Command::new("openssl");
     command
         .args(["speed", "-mr", "-seconds"])
         .arg(time.as_secs().max(1).to_string());
-    if super::busy_nanos().is_none() {
+    if busy_nanos().is_none() {
         // Otherwise it counts processor time.
         command.arg("-elapsed");
     }

@@ -1,10 +1,16 @@
 //! `hocphi bench adapters`: verified callbacks a second and core of every provider, beside a bare HMAC
 //! over the same bytes and beside the providers' public Node packages.
+//!
+//! Everything of a provider takes turns in rounds, and a ratio is the median of the ratios of rounds,
+//! so that a machine that slows down slows all sides. Rates are per second of processor time where the
+//! system tells it, of all threads of the Node package.
+
+mod sdk;
 
 use std::hint::black_box;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aws_lc_rs::hmac;
@@ -12,13 +18,17 @@ use hocphi_adapters::Registry;
 use hocphi_adapters::contract::{Adapter, Credentials, Flow, Inbound};
 use hocphi_adapters::kit;
 
+use super::rates::{self, median};
+use sdk::Sdk;
+
 /// Rounds whose median counts.
 const ROUNDS: usize = 5;
+/// Done between two looks at the clock, which would cost as much as a short one.
+const BATCH: u64 = 64;
 /// At most this many times the bare HMAC-SHA512 for a VNPAY message.
 const DIGEST_PERCENT_MAX: u64 = 300;
 /// At least this many times the public package.
 const SDK_PERCENT_MIN: u64 = 1_000;
-const SDK_SCRIPT: &str = include_str!("adapters_sdk.mjs");
 
 #[derive(Debug, serde::Serialize)]
 struct Row {
@@ -41,6 +51,13 @@ struct Row {
     met: Option<bool>,
 }
 
+/// Rates of one round.
+struct Round {
+    verified: u64,
+    digest: u64,
+    sdk: Option<u64>,
+}
+
 /// Measures; `sdk` is a folder with `node_modules/vnpay` and `node_modules/@payos/node`.
 pub(super) fn run(seconds: Duration, sdk: Option<&Path>, json: bool) -> Result<ExitCode> {
     let registry = Registry::builtin();
@@ -57,56 +74,14 @@ pub(super) fn run(seconds: Duration, sdk: Option<&Path>, json: bool) -> Result<E
             unmeasured.push(name.to_owned());
             continue;
         };
-        let adapter = entry.adapter.as_ref();
-        let signed = signed_text(adapter, sample.flow, &sample.inbound, &sample.credentials);
-        let verified = median(slice, || {
-            let read = adapter.read_notice(sample.flow, &sample.inbound, &sample.credentials);
-            black_box(read).is_ok()
-        })?;
-        let algorithm = match sample.digest {
-            Some("hmac-sha512") => hmac::HMAC_SHA512,
-            _ => hmac::HMAC_SHA256,
-        };
-        // A key is prepared for each message, as for callbacks of many schools.
-        let secret = [7u8; 32];
-        let digest = median(slice, || {
-            let key = hmac::Key::new(algorithm, black_box(&secret));
-            black_box(hmac::sign(&key, black_box(&signed)))
-                .as_ref()
-                .len()
-                > 1
-        })?;
-        let digest_percent = percent(digest, verified);
-        let sdk_per_s = match sdk {
-            Some(folder) if matches!(name, "vnpay" | "payos") => Some(sdk_rate(
-                folder,
-                name,
-                &sample.inbound,
-                &sample.credentials,
-                seconds,
-            )?),
-            _ => None,
-        };
-        let sdk_percent = sdk_per_s.map(|sdk| percent(verified, sdk));
-        let digest_met = (name == "vnpay").then_some(digest_percent <= DIGEST_PERCENT_MAX);
-        // The aim is one of VNPAY-sized messages; a smaller digest alone is hardly faster than it.
-        let sdk_met = sdk_percent
-            .filter(|_| name == "vnpay")
-            .map(|percent| percent >= SDK_PERCENT_MIN);
-        rows.push(Row {
-            provider: name.to_owned(),
-            proof: sample.digest.unwrap_or("key"),
-            verified_per_s: verified,
-            signed_bytes: signed.len(),
-            digest_per_s: digest,
-            digest_percent,
-            sdk_per_s,
-            sdk_percent,
-            met: match (digest_met, sdk_met) {
-                (None, None) => None,
-                (digest, sdk) => Some(digest.unwrap_or(true) && sdk.unwrap_or(true)),
-            },
-        });
+        let theirs = sdk.filter(|_| matches!(name, "vnpay" | "payos"));
+        rows.push(measure(
+            name,
+            entry.adapter.as_ref(),
+            &sample,
+            slice,
+            theirs,
+        )?);
     }
     if rows.is_empty() {
         bail!("nothing was measured");
@@ -130,6 +105,75 @@ pub(super) fn run(seconds: Duration, sdk: Option<&Path>, json: bool) -> Result<E
     })
 }
 
+/// All of one provider in turns.
+fn measure(
+    name: &str,
+    adapter: &dyn Adapter,
+    sample: &kit::Sample,
+    slice: Duration,
+    sdk: Option<&Path>,
+) -> Result<Row> {
+    let (flow, inbound, credentials) = (sample.flow, &sample.inbound, &sample.credentials);
+    let signed = signed_text(adapter, flow, inbound, credentials);
+    let algorithm = match sample.digest {
+        Some("hmac-sha512") => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    };
+    // A key is prepared for each message, as for callbacks of many schools.
+    let secret = [7u8; 32];
+    let mut package = match sdk {
+        Some(folder) => Some(Sdk::start(folder, name, inbound, credentials)?),
+        None => None,
+    };
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for round in 0..=ROUNDS {
+        let measured = Round {
+            verified: rate(slice, || {
+                black_box(adapter.read_notice(flow, inbound, credentials)).is_ok()
+            })?,
+            digest: rate(slice, || {
+                let key = hmac::Key::new(algorithm, black_box(&secret));
+                let made = hmac::sign(&key, black_box(&signed));
+                black_box(made).as_ref().len() > 1
+            })?,
+            sdk: match &mut package {
+                Some(package) => Some(package.rate(slice)?),
+                None => None,
+            },
+        };
+        // The first one warms up.
+        if round > 0 {
+            rounds.push(measured);
+        }
+    }
+    let of_all = |pick: fn(&Round) -> u64| median(rounds.iter().map(pick));
+    let of_package = |pick: fn(&Round, u64) -> u64| {
+        let all = rounds.iter().map(|round| Some(pick(round, round.sdk?)));
+        all.collect::<Option<Vec<_>>>().map(median)
+    };
+    let digest_percent = of_all(|round| percent(round.digest, round.verified));
+    let sdk_percent = of_package(|round, sdk| percent(round.verified, sdk));
+    let digest_met = (name == "vnpay").then_some(digest_percent <= DIGEST_PERCENT_MAX);
+    // The aim is one of VNPAY-sized messages; a smaller digest alone is hardly faster than it.
+    let sdk_met = sdk_percent
+        .filter(|_| name == "vnpay")
+        .map(|percent| percent >= SDK_PERCENT_MIN);
+    Ok(Row {
+        provider: name.to_owned(),
+        proof: sample.digest.unwrap_or("key"),
+        verified_per_s: of_all(|round| round.verified),
+        signed_bytes: signed.len(),
+        digest_per_s: of_all(|round| round.digest),
+        digest_percent,
+        sdk_per_s: of_package(|_, sdk| sdk),
+        sdk_percent,
+        met: match (digest_met, sdk_met) {
+            (None, None) => None,
+            (digest, sdk) => Some(digest.unwrap_or(true) && sdk.unwrap_or(true)),
+        },
+    })
+}
+
 fn signed_text(
     adapter: &dyn Adapter,
     flow: Flow,
@@ -142,28 +186,10 @@ fn signed_text(
     }
 }
 
-/// Operations a second on one core: the median of several rounds after a warm-up.
-fn median(slice: Duration, mut operation: impl FnMut() -> bool) -> Result<u64> {
-    let mut rates = Vec::with_capacity(ROUNDS);
-    for round in 0..=ROUNDS {
-        let started = Instant::now();
-        let mut count = 0u64;
-        while started.elapsed() < slice {
-            for _ in 0..64 {
-                if !operation() {
-                    bail!("the sample message is not accepted");
-                }
-            }
-            count += 64;
-        }
-        let nanoseconds = started.elapsed().as_nanos().max(1);
-        let rate = u128::from(count) * 1_000_000_000 / nanoseconds;
-        if round > 0 {
-            rates.push(u64::try_from(rate)?);
-        }
-    }
-    rates.sort_unstable();
-    Ok(rates.get(rates.len() / 2).copied().unwrap_or_default())
+/// Operations a second on one core.
+fn rate(time: Duration, mut operation: impl FnMut() -> bool) -> Result<u64> {
+    let batches = rates::rate(time, || Ok((0..BATCH).all(|_| operation())));
+    Ok(batches.context("the sample message is not accepted")? * BATCH)
 }
 
 fn percent(left: u64, right: u64) -> u64 {
@@ -173,50 +199,6 @@ fn percent(left: u64, right: u64) -> u64 {
 /// Hundredths as people read them: 250 is `2,50`.
 fn times(percent: u64) -> String {
     format!("{},{:02}", percent / 100, percent % 100)
-}
-
-/// The public package's rate over the same message, in a process of its own.
-fn sdk_rate(
-    folder: &Path,
-    provider: &str,
-    inbound: &Inbound,
-    credentials: &Credentials,
-    seconds: Duration,
-) -> Result<u64> {
-    let get = |name: &str| credentials.get(name).unwrap_or_default().to_owned();
-    let job = serde_json::json!({
-        "provider": provider,
-        "seconds": seconds.as_secs().max(1),
-        "query": inbound.query,
-        "body": String::from_utf8_lossy(&inbound.body),
-        "tmn_code": get("tmn_code"),
-        "hash_secret": get("hash_secret"),
-        "client_id": get("client_id"),
-        "api_key": get("api_key"),
-        "checksum_key": get("checksum_key"),
-    });
-    let script = folder.join("hocphi-bench-adapters.mjs");
-    std::fs::write(&script, SDK_SCRIPT)
-        .with_context(|| format!("{} cannot be written", script.display()))?;
-    let output = Command::new("node")
-        .arg(&script)
-        .arg(job.to_string())
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output();
-    std::fs::remove_file(&script)
-        .with_context(|| format!("{} cannot be removed", script.display()))?;
-    let output = output.context("node cannot be started")?;
-    if !output.status.success() {
-        bail!(
-            "the package of {provider} does not run: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .context("the script printed no rate")
 }
 
 fn print(rows: &[Row], with_sdk: bool) {
