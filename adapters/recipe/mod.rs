@@ -7,8 +7,8 @@
 //! To add a provider, start from `hocphi adapters new NAME` or copy the folder of one that is alike,
 //! change `adapter.toml`, and run `hocphi adapters test NAME vectors.json` until it is green. To add
 //! a primitive: a member in `file/`, its meaning in `plan/`, its checks in `compile/`, its work in
-//! `payload.rs` (what is signed), `proof.rs` (what proves), `reading.rs` (what it says), `answer.rs`
-//! (what we answer), `request.rs` (what we send) or `reply.rs` (what comes back).
+//! `payload.rs` and `signed_fields.rs` (what is signed), `proof.rs` (what proves), `reading.rs` (what
+//! it says), `answer.rs` (what we answer), `request.rs` (what we send) or `reply.rs` (what comes back).
 
 mod answer;
 mod compile;
@@ -28,6 +28,7 @@ mod reading;
 mod reply;
 mod request;
 mod secrets;
+mod signed_fields;
 mod template;
 mod values;
 

@@ -7,6 +7,7 @@ mod handlers;
 mod imports;
 mod ledger;
 mod listing;
+mod lost_disk;
 mod messages;
 mod money_forms;
 mod moves;
