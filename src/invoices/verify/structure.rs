@@ -287,6 +287,10 @@ pub fn is_number(text: &str) -> bool {
 }
 
 fn is_decimal(text: &str, (digits_max, decimals_max): (usize, usize)) -> bool {
+    // As nearly all are.
+    if (1..=digits_max).contains(&text.len()) && all_digits(text) {
+        return true;
+    }
     let body = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = body.split_once('.').unwrap_or((body, "0"));
     let shown = decimals.trim_end_matches('0');
