@@ -239,7 +239,7 @@ impl Db {
             .connect_with(
                 options
                     .create_if_missing(false)
-                    .pragma("cache_size", "-4000"),
+                    .pragma("cache_size", "-2000"),
             )
             .await?;
         let flusher = match durability {
