@@ -25,30 +25,27 @@ impl FieldsPayload {
     ) -> Result<(), Rejection> {
         let form = context.message.level(0).map_or("", |level| level.form);
         let mut writer = Writer::new(self, alternative, form);
+        let fields_of = |level| {
+            context
+                .message
+                .level(level)
+                .into_iter()
+                .flat_map(Fields::iter)
+        };
+        let named = |names: &[String], field: &Field<'_>| names.iter().any(|n| *n == field.name);
         match &self.set {
             FieldSet::Prefixes { prefixes, except } => {
-                for field in context.message.level(0).into_iter().flat_map(Fields::iter) {
-                    let name = field.name.as_ref();
-                    if prefixes
-                        .iter()
-                        .any(|prefix| name.starts_with(prefix.as_str()))
-                        && !except.iter().any(|other| other == name)
-                    {
-                        writer.put(name, Some(field), out)?;
-                    }
+                let begins = |field: &Field<'_>| {
+                    let mut prefixes = prefixes.iter();
+                    prefixes.any(|prefix| field.name.starts_with(prefix.as_str()))
+                };
+                for field in fields_of(0).filter(|field| begins(field) && !named(except, field)) {
+                    writer.put(&field.name, Some(field), out)?;
                 }
             }
             FieldSet::Members { level, except } => {
-                for field in context
-                    .message
-                    .level(*level)
-                    .into_iter()
-                    .flat_map(Fields::iter)
-                {
-                    let name = field.name.as_ref();
-                    if !except.iter().any(|other| other == name) {
-                        writer.put(name, Some(field), out)?;
-                    }
+                for field in fields_of(*level).filter(|field| !named(except, field)) {
+                    writer.put(&field.name, Some(field), out)?;
                 }
             }
             FieldSet::List(entries) => {
