@@ -16,7 +16,7 @@ use hocphi::store::Tx;
 use super::life::{all_verify, code_all, content, files, rows, sign_all, sound};
 use super::samples::key;
 use crate::engines::fresh_databases;
-use crate::support::{Books, NOW};
+use crate::support::{Books, NOW, TestLine};
 
 /// The ledger's test school, able to issue invoices.
 pub(super) async fn issuing(books: &Books) -> (App, KeyRing, SchoolId) {
@@ -133,6 +133,12 @@ async fn paid_back(app: &App, school: &SchoolId, amount: i64, charge: Charge) ->
     refund
 }
 
+/// A bill of these lines, and a transfer for it.
+async fn paid(books: &Books, lines: &[TestLine], amount: i64) {
+    books.bill("a", "B1", "p1", 1, lines).await;
+    books.post(books.credit("a", "t1", amount, &["B1"])).await;
+}
+
 async fn document_of(
     app: &App,
     school: &SchoolId,
@@ -150,16 +156,7 @@ async fn a_refund_ends_with_a_negative_invoice_however_often_each_step_runs() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books
-            .bill(
-                "a",
-                "B1",
-                "p1",
-                1,
-                &[("TUITION", 2, 1_000), ("SERVICE", 3, 500)],
-            )
-            .await;
-        books.post(books.credit("a", "t1", 1_500, &["B1"])).await;
+        paid(&books, &[("TUITION", 2, 1_000), ("SERVICE", 3, 500)], 1_500).await;
         let refund = paid_back(&app, &school, 400, Charge::Falls).await;
         let of = subject(&app, "invoice.refunded").await;
         let step = async || refunded(&app, &keys, &school, &of).await.unwrap();
@@ -234,10 +231,7 @@ async fn money_taken_back_is_adjusted_and_what_was_never_documented_wants_nothin
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books
-            .bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)])
-            .await;
-        books.post(books.credit("a", "t1", 1_000, &["B1"])).await;
+        paid(&books, &[("TUITION", 2, 1_000)], 1_000).await;
         issue_all(&app, &keys).await;
         code_all(&app).await;
         let (paid,): (PaymentId,) = app
@@ -300,10 +294,7 @@ async fn credit_that_settles_another_bill_gets_an_invoice_of_its_own_once() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books
-            .bill("a", "B1", "p1", 1, &[("TUITION", 2, 1_000)])
-            .await;
-        books.post(books.credit("a", "t1", 1_300, &["B1"])).await;
+        paid(&books, &[("TUITION", 2, 1_000)], 1_300).await;
         books.bill("a", "B2", "p1", 2, &[("TUITION", 2, 900)]).await;
         let asked = Asked {
             request: "c1".into(),
@@ -378,16 +369,7 @@ async fn what_a_refund_that_failed_brings_back_is_documented_once() {
     for (db, _keep) in fresh_databases().await {
         let books = Books::open(db).await;
         let (app, keys, school) = issuing(&books).await;
-        books
-            .bill(
-                "a",
-                "B1",
-                "p1",
-                1,
-                &[("TUITION", 2, 1_000), ("MEALS", 3, 400)],
-            )
-            .await;
-        books.post(books.credit("a", "t1", 1_500, &["B1"])).await;
+        paid(&books, &[("TUITION", 2, 1_000), ("MEALS", 3, 400)], 1_500).await;
         let ask = async |form: &str| {
             asked_back(&app, &school, 1_000, Charge::Stays, form.to_owned()).await
         };
